@@ -52,7 +52,11 @@ def _one_torch_thread():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave slow tests to ``-m slow`` and name GPU tests as not run without a device."""
+    """Notebooks, site and browser last; slow and GPU tests named as not run where they are not."""
+    late = ["notebooks", "site", "browser"]
+    items.sort(key=lambda item: max(
+        (late.index(part) + 1 for part in item.path.relative_to(REPOSITORY).parts if part in late),
+        default=0))
     gpu = None
     for item in items:
         if item.get_closest_marker("slow") and "slow" not in (config.option.markexpr or ""):
