@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from medtutor.course.chapter import list_chapters, load_chapter
     from medtutor.course.exercises import check
-    from medtutor.course.figures import scrub, show_figure
+    from medtutor.course.figures import show_figure
     from medtutor.course.show import show
+    from medtutor.course.slider import scrub
 
 _HOME = {
     "load_chapter": "chapter",
@@ -20,7 +21,7 @@ _HOME = {
     "show": "show",
     "check": "exercises",
     "show_figure": "figures",
-    "scrub": "figures",
+    "scrub": "slider",
 }
 __all__ = ["check", "list_chapters", "load_chapter", "scrub", "show", "show_figure"]
 

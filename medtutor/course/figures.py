@@ -89,12 +89,13 @@ def figure_bundle(fig: Any, alt: str, caption: str | None = None) -> dict[str, s
         )
     png, width = figure_png(fig)
     picture = b64encode(png).decode()
-    below = f'<figcaption style="margin-top:.5rem">{html.escape(caption)}</figcaption>'
+    said = html.escape(caption or "")
+    below = f'<figcaption style="margin-top:.5rem">{said}</figcaption>' if caption else ""
     page = (
         f'<figure class="medtutor-figure" style="{_CARD}">'
         f'<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
         f'style="display:block;width:{width}px;max-width:100%;height:auto">'
-        f"{below if caption else ''}</figure>"
+        f"{below}</figure>"
     )
     text = f"[figure] {alt}" + (f"\n{caption}" if caption else "")
     return {"text/html": page, "image/png": picture, "text/plain": text}
@@ -148,12 +149,14 @@ def label_overlay(
     from matplotlib.lines import Line2D
 
     picture = np.asarray(image)
-    outlines = _outlines(np.asarray, labels, names or {})
+    if picture.ndim != 2:
+        raise ValueError(f"label_overlay wanted an image (H, W), given {picture.shape}")
+    outlines = _outlines(labels, names or {})
     for name, mask in outlines.items():
-        if picture.ndim != 2 or mask.shape != picture.shape:
+        if mask.shape != picture.shape:
             raise ValueError(
-                "label_overlay wanted an image (H, W) and labels of the same shape; "
-                f"given image {picture.shape}, {name} {mask.shape}"
+                f"label_overlay wanted labels of the image's shape {picture.shape}; "
+                f"{name} is {mask.shape}"
             )
     axes = axes if axes is not None else plt.subplots()[1]
     axes.imshow(picture, cmap="gray", interpolation="nearest")
@@ -179,11 +182,9 @@ def label_overlay(
 _ON_GREY = ("#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#D55E00", "#0072B2")
 
 
-def _outlines(as_array: Any, labels: Any, names: Mapping[int, str]) -> dict[str, Any]:
+def _outlines(labels: Any, names: Mapping[int, str]) -> dict[str, Any]:
     if isinstance(labels, Mapping):
-        return {str(name): as_array(mask).astype(bool) for name, mask in labels.items()}
-    whole = as_array(labels)
+        return {str(name): np.asarray(mask).astype(bool) for name, mask in labels.items()}
+    whole = np.asarray(labels)
     values = [int(value) for value in np.unique(whole) if value != 0]
-    return {names.get(value, f"label {value}"): whole == value for value in values} or {
-        "label": whole != 0
-    }
+    return {names.get(value, f"label {value}"): whole == value for value in values}
