@@ -1,0 +1,33 @@
+"""Outside data: found on this machine, read with checks, never downloaded behind one's back."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Facts": "registry",
+    "facts": "registry",
+    "all_facts": "registry",
+    "DatasetAbsent": "places",
+    "DatasetDamaged": "places",
+    "data_root": "places",
+    "folder": "places",
+    "found": "places",
+    "how_to_get": "places",
+    "Scan": "scan",
+    "load_mni152": "mni152",
+    "MsdHippocampus": "msd_hippocampus",
+    "Busi": "busi",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
