@@ -157,7 +157,7 @@ def _find(which: int | str | Path | None) -> Path:
             return folder
     known = [folder.name for folder in folders]
     names = [name.split("_", 1)[1] for name in known]
-    hint = nearest(text, known) or nearest(text, names)
+    hint = nearest(text, known if text[:1].isdigit() else names)
     raise UnknownChapter(
         f"wanted one of the chapters {', '.join(known) or '(there is none yet)'}, "
         f"given {text!r}{hint}"

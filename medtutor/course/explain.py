@@ -3,7 +3,8 @@
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,12 +19,6 @@ _WANTED = {
     "model_attributes_type": "keys with values",
     "string_type": "text",
     "string_too_short": "text that is not empty",
-}
-_LIMITS = {
-    "greater_than": ("gt", ">"),
-    "greater_than_equal": ("ge", ">="),
-    "less_than": ("lt", "<"),
-    "less_than_equal": ("le", "<="),
 }
 
 
@@ -70,13 +65,8 @@ def _sentence(item: dict[str, Any], model: type[BaseModel], given: dict[str, Any
         return f"{where}: wanted one of {', '.join(known)}, given {item['input']!r}{hint}"
     if kind == "string_pattern_mismatch":
         wanted = f"a name like {_example(context['pattern'])}"
-    elif kind in _LIMITS:
-        name, sign = _LIMITS[kind]
-        wanted = f"a number {sign} {context[name]}"
     else:
         wanted = _WANTED.get(kind, item["msg"])
-    if kind in ("float_type", "int_type") and (bound := _bound(model, place)):
-        wanted += bound
     return f"{where}: wanted {wanted}, given {item['input']!r}"
 
 
@@ -105,42 +95,17 @@ def _dotted(place: tuple[Any, ...], given: Any) -> str:
     return text
 
 
-def _walk(model: type[BaseModel], place: tuple[Any, ...]) -> Any:
-    """Return the field or model at a place of the schema, None where there is none."""
+def _fields(model: type[BaseModel], place: tuple[Any, ...]) -> list[str]:
+    """Return the keys that may stand at a place: through fields, lists, dicts and ``X | None``."""
     current: Any = model
     for step in place:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(str(step))
-            if field is None:
-                return None
-            current = _inner(field.annotation) or field
-    return current
-
-
-def _inner(annotation: Any) -> type[BaseModel] | None:
-    """Return the model inside ``X``, ``list[X]``, ``dict[str, X]`` or ``X | None``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for part in getattr(annotation, "__args__", ()):
-        if found := _inner(part):
-            return found
-    return None
-
-
-def _fields(model: type[BaseModel], place: tuple[Any, ...]) -> list[str]:
-    found = _walk(model, place)
-    if isinstance(found, type) and issubclass(found, BaseModel):
-        return list(found.model_fields)
-    return []
-
-
-def _bound(model: type[BaseModel], place: tuple[Any, ...]) -> str:
-    field = _walk(model, place)
-    for rule in getattr(field, "metadata", ()):
-        for name, sign in _LIMITS.values():
-            if (limit := getattr(rule, name, None)) is not None:
-                return f" {sign} {limit}"
-    return ""
+        if hasattr(current, "model_fields"):
+            current = current.model_fields[step].annotation
+        else:                                                   # list[X] or dict[name, X]
+            current = get_args(current)[-1]
+        if NoneType in get_args(current):
+            current = get_args(current)[0]
+    return list(current.model_fields)
 
 
 def _example(pattern: str) -> str:

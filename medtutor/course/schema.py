@@ -33,8 +33,27 @@ def _as_printed(value: Any) -> Any:
     raise Wrong(f"wanted a number as the paper prints it, unknown, or nothing, given {value!r}")
 
 
+def _positive(value: Any) -> Any:
+    if is_of_type(value, "float") and value > 0:
+        return value
+    raise Wrong(f"wanted a number > 0, given {value!r}")
+
+
+def _at_least_zero(value: Any) -> Any:
+    if is_of_type(value, "float") and value >= 0:
+        return value
+    raise Wrong(f"wanted a number >= 0, given {value!r}")
+
+
+def _two_digits(value: Any) -> Any:
+    if is_of_type(value, "int") and 0 <= value <= 99:
+        return value
+    raise Wrong(f"wanted a whole number from 0 to 99, given {value!r}")
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Symbol = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+Positive = Annotated[float, BeforeValidator(_positive)]
 Text = Annotated[str, Field(min_length=1)]
 Printed = Annotated[float | Literal["unknown"] | None, BeforeValidator(_as_printed)]
 
@@ -78,7 +97,7 @@ class Claim(Strict):
     paper: Printing
     measure: Measure
     kind: Kind
-    margin: float = Field(default=0.0, ge=0)
+    margin: Annotated[float, BeforeValidator(_at_least_zero)] = 0.0
     direction: Literal["increasing", "decreasing"] | None = None
     expected: float | None = None
     judge_from: Profile = "lesson"
@@ -140,15 +159,15 @@ class Parameter(Strict):
 class Budget(Strict):
     """What a run may cost on two CPU cores; more is an error."""
 
-    seconds: float = Field(gt=0)
-    memory_gb: float = Field(gt=0)
+    seconds: Positive
+    memory_gb: Positive
     gpu: bool = False
 
 
 class Declaration(Strict):
     """All that ``chapter.yml`` says."""
 
-    number: int = Field(ge=0, le=99)
+    number: Annotated[int, BeforeValidator(_two_digits)]
     title: Text
     part: Part
     summary: Text
