@@ -8,17 +8,17 @@ What a chapter notebook needs stands here under one name, and each is imported w
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from medtutor.course.show import show       # at once: its module has the same name
+
 if TYPE_CHECKING:
     from medtutor.course.chapter import list_chapters, load_chapter
     from medtutor.course.exercises import check
     from medtutor.course.figures import show_figure
-    from medtutor.course.show import show
     from medtutor.course.slider import scrub
 
 _HOME = {
     "load_chapter": "chapter",
     "list_chapters": "chapter",
-    "show": "show",
     "check": "exercises",
     "show_figure": "figures",
     "scrub": "slider",
