@@ -1,0 +1,1 @@
+"""The lecture itself: training data, loss functions, layers, architectures and input data."""

@@ -1,0 +1,1 @@
+"""Part four of the lecture: how the layers are put together."""

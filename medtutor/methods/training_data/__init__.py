@@ -1,0 +1,1 @@
+"""Part one of the lecture: images, labels and where they come from."""
