@@ -1,0 +1,113 @@
+"""What a segmentation loss accepts, checked at the door and brought to one form."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+
+def checked_logits(logits: Tensor, target: Tensor) -> Tensor:
+    """Refuse logits and labels that do not belong together; return the logits ready for summing.
+
+    Half precision becomes float32, because a float16 sum overflows beyond 65504 voxels; float32
+    and float64 stay as they are. The checks read both tensors once.
+
+    Args:
+        logits: (B, K, *S), finite scores before sigmoid (K = 1) or softmax (K > 1), S 1D to 3D.
+        target: (B, *S), class of each voxel: 0 or 1 for K = 1, else a whole number in [0, K).
+
+    Returns:
+        (B, K, *S), the logits in float32 or float64.
+    """
+    if not logits.is_floating_point():
+        raise TypeError(
+            f"logits must be floating point, got {logits.dtype}: pass the network's output, "
+            "not labels"
+        )
+    if logits.ndim < 3 or logits.numel() == 0:
+        raise ValueError(
+            f"logits must be (B, K, *S) with at least one voxel, got {tuple(logits.shape)}: "
+            "unsqueeze the missing batch or channel axis?"
+        )
+    _check_shape(logits, target)
+    _check_labels(target, max(logits.shape[1], 2))
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()
+    # One sum tells of NaN and infinity; only then is it worth looking at each value.
+    if not torch.isfinite(logits.detach().sum()):
+        bad = int((~torch.isfinite(logits)).sum())
+        if bad:
+            raise ValueError(
+                f"logits must be finite, got {bad} NaN or infinite of {logits.numel()}: "
+                "lower the learning rate or check the images"
+            )
+    return logits
+
+
+def _check_shape(logits: Tensor, target: Tensor) -> None:
+    wanted = (logits.shape[0], *logits.shape[2:])
+    if tuple(target.shape) == wanted:
+        return
+    hint = ""
+    if target.ndim == logits.ndim and target.shape[1] == 1:
+        hint = ": squeeze(1)?"
+    elif target.shape == logits.shape:
+        hint = ": one-hot? pass argmax(1)"
+    raise ValueError(
+        f"target must be (B, *S) = {wanted}, as the logits {tuple(logits.shape)} without K; "
+        f"got {tuple(target.shape)}{hint}"
+    )
+
+
+def _check_labels(target: Tensor, classes: int) -> None:
+    if target.is_complex():
+        raise TypeError(f"target must hold whole numbers, got {target.dtype}")
+    if target.is_floating_point() and not bool((target == target.round()).all()):
+        raise ValueError(
+            f"target must hold whole numbers in [0, {classes}), got fractions or NaN: "
+            "soft labels need a threshold first"
+        )
+    if target.dtype == torch.bool:
+        return
+    low, high = (float(v) for v in target.aminmax())
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"target must hold whole numbers in [0, {classes}), got {low:g} to {high:g}: "
+            "a mask stored as 0 and 255 needs target > 0"
+        )
+
+
+def one_vs_rest(logits: Tensor, *, background: bool = False) -> Tensor:
+    """Turn softmax scores into one logit per class, against all other classes together.
+
+        u_k = z_k - ln sum_{j != k} exp(z_j),    so that sigmoid(u_k) = softmax(z)_k
+
+    Both ln p and ln(1 - p) of a softmax channel are then log-sigmoids, exact for any size of z.
+
+    Args:
+        logits: (B, K, *S); K = 1 is a sigmoid already and comes back unchanged.
+        background: keep channel 0.
+
+    Returns:
+        (B, C, *S), with C = 1 for K = 1, K with the background, K - 1 without.
+    """
+    classes = logits.shape[1]
+    if classes == 1:
+        return logits
+    scores = logits.unbind(1)
+    upto = list(accumulate(scores, torch.logaddexp))  # ln of the sum over j <= k
+    onward = list(accumulate(scores[::-1], torch.logaddexp))[::-1]  # ln of the sum over j >= k
+    between = [torch.logaddexp(upto[k - 1], onward[k + 1]) for k in range(1, classes - 1)]
+    rest = [onward[1], *between, upto[-2]]
+    first = 0 if background else 1
+    return logits[:, first:] - torch.stack(rest[first:], 1)  # (B, C, *S)
+
+
+def one_hot(target: Tensor, classes: int, *, background: bool = False) -> Tensor:
+    """Spread labels (B, *S) over channels in the layout of `one_vs_rest`, as booleans."""
+    if classes == 1:
+        return (target == 1).unsqueeze(1)  # (B, 1, *S)
+    labels = torch.arange(0 if background else 1, classes, device=target.device)
+    return target.unsqueeze(1) == labels.view(1, -1, *[1] * (target.ndim - 1))  # (B, C, *S)
