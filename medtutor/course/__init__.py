@@ -8,7 +8,7 @@ What a chapter notebook needs stands here under one name, and each is imported w
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from medtutor.course.show import show       # at once: its module has the same name
+from medtutor.course.show import show  # at once: its module has the same name
 
 if TYPE_CHECKING:
     from medtutor.course.chapter import list_chapters, load_chapter

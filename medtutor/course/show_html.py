@@ -38,7 +38,7 @@ def page(source: Source) -> str:
     if source.whole_module:
         anchor = f"module-{source.module}"
     reference = f' · <a href="../api/{source.module}.html#{anchor}">reference</a>'
-    if any(part.startswith("_") for part in anchor.split(".")):     # the reference is of public names
+    if any(part.startswith("_") for part in anchor.split(".")):  # it has public names
         reference = ""
     head = (
         f'<div class="mt-head"><strong><code>{title}</code></strong>{region} · '
