@@ -94,6 +94,8 @@ def judge(
     if claim.kind == "exact":
         return _exact(claim, difference)
     cases = _case_difference(claim, method_cases, baseline_cases)
+    _same_mean(method, method_cases, "method")
+    _same_mean(baseline, baseline_cases, "baseline")
     paired = paired_interval(difference, cases, crossed=same_cases, level=LEVEL)
     low, high, words = _region(claim)
     inside = low < paired.mean < high or (
@@ -166,6 +168,22 @@ def _case_difference(
     return _difference(claim, values, baseline, "baseline_cases", 2)
 
 
+def _same_mean(values: ArrayLike | None, cases: ArrayLike | None, arm: str) -> None:
+    """Refuse cases that do not belong to the values; the slack lets rounded ones pass."""
+    if values is None or cases is None:
+        return
+    table = np.asarray(cases, dtype=np.float64)                         # (S, C) or (S, L, C)
+    means, given = table.mean(axis=-1), np.asarray(values, dtype=np.float64)
+    off = np.abs(means - given)
+    if off.max() > 1e-3 * np.abs(table).max():
+        place = tuple(int(step) for step in np.unravel_index(off.argmax(), off.shape))
+        raise ValueError(
+            f"{arm}_cases: wanted values whose mean over the cases is {arm}'s value, given a mean "
+            f"of {means[place]:.6g} where {arm} has {given[place]:.6g} (seed number {place[0]}): "
+            "record the mean over these cases, or leave the cases out"
+        )
+
+
 def _exact(claim: Claim, difference: Floats) -> Judgement:
     margin = claim.margin or EXACT_MARGIN
     worst = float(difference[np.abs(difference).argmax()])
@@ -197,6 +215,7 @@ def _monotone(
         raise ValueError(
             f"method_cases: wanted shape ({seeds}, {count}, C), given {cases.shape}"
         )
+    _same_mean(values, cases, "method")
     sign = 1.0 if claim.direction == "increasing" else -1.0
 
     def change(first: int, last: int, level: float = LEVEL) -> PairedDifference:
