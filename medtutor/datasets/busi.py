@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,8 @@ class Busi(Sequence[BusiPicture]):
         if name not in self._files:
             raise KeyError(f"no picture {name!r}; ids run from {self.ids[0]} to {self.ids[-1]}")
         path, masks, diagnosis = self._files[name]
-        return BusiPicture(name, _grey(path), _merged(path, masks), diagnosis, len(masks))
+        image = _grey(path)
+        return BusiPicture(name, image, _merged(image.shape, masks), diagnosis, len(masks))
 
     def __repr__(self) -> str:
         about = facts("busi")
@@ -155,7 +156,6 @@ def _pairs(inside: Path) -> dict[str, tuple[Path, ...]]:
     return {name: tuple(masks[name]) for name in pictures}
 
 
-@lru_cache(maxsize=1024)
 def _grey(path: Path) -> NDArray[np.float32]:
     from PIL import Image
 
@@ -166,8 +166,7 @@ def _grey(path: Path) -> NDArray[np.float32]:
         raise DatasetDamaged(f"{path}: cannot be read as a picture ({error}); {FIX}") from error
 
 
-def _merged(path: Path, masks: tuple[Path, ...]) -> NDArray[np.int64]:
-    shape = _grey(path).shape
+def _merged(shape: tuple[int, ...], masks: tuple[Path, ...]) -> NDArray[np.int64]:
     label = np.zeros(shape, np.int64)
     for mask in masks:
         grey = _grey(mask)

@@ -35,12 +35,15 @@ def thumbnail(image: NDArray, side: int = 32) -> NDArray:
 
 
 def similar_groups(
-    images: Mapping[str, NDArray], *, bits: int = 10, correlation: float = 0.95
+    images: Mapping[str, NDArray], *, bits: int = 20, correlation: float = 0.93
 ) -> dict[str, int]:
     """Number the groups of pictures that look alike.
 
     Two pictures are alike when their hashes differ in at most ``bits`` of 64 and their thumbnails
-    correlate by at least ``correlation``; groups are joined through shared members.
+    correlate by at least ``correlation``; groups are joined through shared members. The default
+    limits lean towards joining: for a split, a pair joined in error costs little, a pair missed
+    leaks. (Among 58 BUSI pictures, frames of one lesion correlate by 0.96 and more, pictures of
+    different lesions by 0.89 at most.)
 
     Args:
         images: id -> (H, W) grey values.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +126,6 @@ class MsdHippocampus(Sequence[Scan]):
         return Arrays(np.stack(images), np.stack(labels), owners)
 
 
-@lru_cache(maxsize=300)
 def _read(name: str, image_path: Path, label_path: Path) -> Scan:
     image, affine = read_volume(image_path, FIX)
     label, _ = read_volume(label_path, FIX)

@@ -23,6 +23,8 @@ class Facts(BaseModel):
     citation: str
     doi: str
     counts: str
+    cases: int
+    """Labelled cases in the whole set, which a fetched archive must hold."""
     access: Literal["package", "download", "manual"]
     checksum: str
     folders: tuple[str, ...]
