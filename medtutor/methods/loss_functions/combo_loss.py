@@ -73,7 +73,7 @@ def combo_loss(
     z = one_vs_rest(z, background=background)  # (B, C, *S)
     channels = range(2, z.ndim)
 
-    # region cross entropy
+    # region: cross_entropy
     # -ln p where t = 1 and -ln(1 - p) where t = 0, as log-sigmoids of z, in one pass.
     t = truth.to(z.dtype)
     surprise = F.binary_cross_entropy_with_logits(z, t, reduction="none")  # (B, C, *S)
@@ -81,7 +81,7 @@ def combo_loss(
     cross_entropy = (weight * surprise).mean((0, *channels))  # (C,)
     # endregion
 
-    # region dice
+    # region: dice
     p = z.sigmoid()
     axes = (0, *channels) if over == "batch" else tuple(channels)
     overlap = (p * t).sum(axes)  # (C,) or (B, C)
