@@ -107,11 +107,14 @@ class Warp:
         moved = points.copy()
         for _ in range(200):
             miss = moved + self.grid.at(self.displacement, moved) - points
-            if np.abs(miss).max(initial=0.0) < tolerance:
+            worst = np.abs(miss).max(initial=0.0)
+            if worst < tolerance:
                 return moved
+            if worst > 10 * max(self.grid.size):
+                break
             moved = moved - miss
         raise FoldedWarp(
-            f"landmarks did not settle (still {np.abs(miss).max():.3g} voxels off; smallest "
+            f"landmarks did not settle (still {worst:.3g} voxels off; smallest "
             f"Jacobian {self.min_jacobian:.3g}): the warp is too steep to invert; use shrunk()"
         )
 
