@@ -14,17 +14,17 @@ from medtutor.course.chapter import Chapter, ChapterError
 from medtutor.course.ending import termination_is_an_exit
 from medtutor.course.parameters import UnknownParameter, WrongParameter, resolve
 from medtutor.course.paths import build_folder, results_folder, shown
-from medtutor.course.results_file import ResultsNotWritten, write_whole
 from medtutor.course.run_errors import CellFailed, GpuAbsent, KernelDied, OverBudget, RunError
 from medtutor.course.schema import Budget
+from medtutor.course.writing import NotWritten, replace_text
 
 __all__ = [
     "CellFailed",
     "GpuAbsent",
     "KernelDied",
     "OverBudget",
+    "NotWritten",
     "Progress",
-    "ResultsNotWritten",
     "RunError",
     "RunReport",
     "UnknownParameter",
@@ -100,7 +100,7 @@ def run_chapter(
         UnknownParameter, WrongParameter: what was asked for is not what the chapter declares.
         CellFailed, KernelDied, OverBudget: the run went wrong. The notebook, as far as it came, is
             kept in ``failed`` in the folder of executed notebooks; no result line is written.
-        ResultsNotWritten: a file could not be written; the old one is untouched.
+        NotWritten: a file could not be written; the old one is untouched.
         VerdictChanged: a recorded verdict turned, and ``accept`` was not given.
     """
     values = resolve(chapter, profile, dataset, parameters, seeds)
@@ -257,7 +257,7 @@ def _record(chapter: Chapter, lines: list[dict[str, Any]], folder: Path, accept:
 def _write_notebook(path: Path, notebook: Any) -> None:
     import nbformat
 
-    write_whole(path, nbformat.writes(notebook) + "\n")
+    replace_text(path, nbformat.writes(notebook) + "\n")
 
 
 @contextlib.contextmanager
