@@ -1,4 +1,4 @@
-"""The table of ``medtutor claims``: each claim, what the paper says, what we measured, the verdict."""
+"""The table of ``medtutor claims``: each claim, the paper's numbers, ours, and the verdict."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -11,13 +11,14 @@ from medtutor.course.chapter import Chapter
 from medtutor.course.lines import CASE_DIGITS, Finding, Line, significant
 from medtutor.course.paths import shown
 from medtutor.course.recorded import CLAIM_MIME
-from medtutor.course.results_file import ResultsNotWritten, one_writer, write_whole
+from medtutor.course.results_lock import one_writer
 from medtutor.course.schema import PROFILES
 from medtutor.course.source_hash import source_hash
 from medtutor.course.verdicts import judge
+from medtutor.course.writing import NotWritten, replace_text
 
-__all__ = ["BadResults", "ResultsNotWritten", "VerdictChanged", "best_lines", "harvest",
-           "is_stale", "read", "read_file", "source_hash", "write_lines"]
+__all__ = ["BadResults", "NotWritten", "VerdictChanged", "best_lines", "harvest", "is_stale",
+           "read", "read_file", "source_hash", "write_lines"]
 _OPTIONAL = ("cases", "levels", "reason")
 
 
@@ -108,7 +109,7 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Any]], *, accept: bool 
         BadResults: a line without its form, or a file that cannot be read (it is left alone).
         VerdictChanged: a lesson or full run turned a verdict. The file is left alone; what it would
             have become stands beside it as ``<path>.new``.
-        ResultsNotWritten: full disk or the like; the file is left alone.
+        NotWritten: full disk or the like; the file is left alone.
     """
     path = Path(path)
     new = [_checked(_rounded(line), Line, f"claim {line.get('claim')!r}") for line in lines]
@@ -126,14 +127,14 @@ def write_lines(path: Path, lines: Iterable[Mapping[str, Any]], *, accept: bool 
         text = "".join(_text(line) for _, line in sorted(merged.items(), key=_order))
         aside = path.with_name(path.name + ".new")
         if turned and not accept:
-            write_whole(aside, text)
+            replace_text(aside, text)
             raise VerdictChanged(
                 f"{shown(path)}: a recorded verdict changed, nothing was replaced.\n  "
                 + "\n  ".join(turned)
                 + f"\nLook why. To accept: mv {shown(aside)} {shown(path)}, or run again with "
                 "--accept"
             )
-        write_whole(path, text)
+        replace_text(path, text)
         aside.unlink(missing_ok=True)
 
 

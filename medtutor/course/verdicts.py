@@ -20,8 +20,8 @@ runs. ``exact`` is arithmetic, not sampling: any profile and any number of seeds
 more than m, and that the last level differs from the first in the claimed direction. *Reproduced*
 when the interval of every step lies above -m and that of the whole change above 0. All L
 statements must hold at once, so none needs a correction (the intersection-union test, Berger 1982).
-*Not reproduced* when some step's interval, Bonferroni-corrected for L - 1 looks, lies below -m, or
-that of the whole change lies below 0. *Direction only* when the whole change is shown and every
+*Not reproduced* when some step's interval lies below -m or that of the whole change below 0, each
+Bonferroni-corrected for these L looks. *Direction only* when the whole change is shown and every
 mean step goes the claimed way. With m = 0 every single step has to be shown: give a margin where
 the paper's curve has a plateau.
 """
@@ -228,7 +228,7 @@ def _monotone(
     worst = min(range(count - 1), key=lambda j: _ends(steps[j])[0])
     held = -claim.margin
     goes = whole.mean > 0 and all(step.mean > held for step in steps)
-    strict = 1 - (1 - LEVEL) / (count - 1)
+    strict = 1 - (1 - LEVEL) / count
     fell = [j for j in range(count - 1) if _ends(change(j, j + 1, strict))[1] < held]
     names = [f"{float(level):g}" for level in knob]
     weakest = f"the weakest step is {names[worst]} to {names[worst + 1]}"
@@ -239,7 +239,7 @@ def _monotone(
     elif fell:
         verdict = "not reproduced"
         why = f"the step {names[fell[0]]} to {names[fell[0] + 1]} goes the other way"
-    elif _ends(whole)[1] < 0:
+    elif _ends(change(0, count - 1, strict))[1] < 0:
         verdict, why = "not reproduced", "the whole change goes the other way"
     elif _ends(whole)[0] > 0 and all(_ends(step)[0] > held for step in steps):
         verdict, why = "reproduced", f"the interval of every step holds; {weakest}"

@@ -1,4 +1,4 @@
-"""Writing a file of results so that nothing is lost: one writer at a time, whole or not at all."""
+"""One writer at a time: the lock that a results file is written under."""
 
 import os
 import sys
@@ -7,35 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from medtutor.course.writing import NotWritten
+
 _PATIENCE = 60.0            # seconds to wait for another writer; a write takes milliseconds
-
-
-class ResultsNotWritten(OSError):
-    """The results could not be written; the file that stood there is unchanged."""
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it: readers see the old file or the new one.
-
-    Raises:
-        ResultsNotWritten: the disk is full, read-only, or the like; the old file is unchanged.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        state = "the file there is unchanged" if path.exists() else "no file was left there"
-        raise ResultsNotWritten(
-            f"{path}: the results were not written ({error.strerror or error}); {state}. Make room "
-            "or choose another folder (--results), then run again"
-        ) from error
 
 
 @contextmanager
@@ -43,16 +17,18 @@ def one_writer(path: Path) -> Iterator[None]:
     """Hold the lock of a results file. The system frees it when the holder ends, however it ends.
 
     Raises:
-        ResultsNotWritten: the lock cannot be made, or another writer holds it for a minute.
+        NotWritten: the lock cannot be made, or another writer holds it for a minute.
     """
     lock = path.with_name(f".{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         handle = _locked(lock)
     except OSError as error:
-        raise ResultsNotWritten(
-            f"{path}: the results were not written, their lock {lock} could not be taken "
-            f"({error.strerror or error}). Is another run writing the same chapter?"
+        raise NotWritten(
+            error.errno,
+            f"wanted to write {path}, its lock {lock} could not be taken: "
+            f"{error.strerror or error}; what was there before is untouched: wait until no other "
+            "run writes this chapter, or change the folder, then run again",
         ) from error
     try:
         yield
