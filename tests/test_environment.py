@@ -1,7 +1,9 @@
 """pyproject.toml (bounds), constraints.txt (exact versions) and environment.yml agree."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -26,7 +28,7 @@ def pins(repository):
     for line in lines:
         if line.strip() and not line.startswith("#"):
             match = re.fullmatch(r"([A-Za-z0-9._-]+)==([^\s;+]+)", line)
-            assert match, f"constraints.txt: wanted name==version without local suffix, found {line!r}"
+            assert match, f"constraints.txt: wanted name==version, found {line!r}"
             name = canonicalize_name(match[1])
             assert name not in pins, f"constraints.txt: {name} stands there twice"
             pins[name] = Version(match[2])
@@ -98,3 +100,22 @@ def test_make_help_names_each_target(repository, target):
     text = subprocess.run(["make", "--no-print-directory"], cwd=repository, capture_output=True,
                           text=True, check=True).stdout
     assert f"make {target}" in text
+
+
+IMPORTED_AS = {"PIL": "pillow", "skimage": "scikit-image", "yaml": "pyyaml", "IPython": "ipython",
+               "jupyter_book": "jupyter-book", "sklearn": "scikit-learn"}
+OPTIONAL = {"triton", "itkwidgets", "dask", "distributed", "dask-jobqueue"}
+
+
+def test_what_the_package_imports_is_declared(repository, project):
+    declared = {canonicalize_name(r.name) for r in requirements(project)} | OPTIONAL
+    missing = {}
+    for path in [*repository.glob("medtutor/**/*.py"), *repository.glob("benchmarks/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = ([alias.name for alias in node.names] if isinstance(node, ast.Import) else
+                     [node.module] if isinstance(node, ast.ImportFrom) and not node.level else [])
+            for name in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names):
+                package = canonicalize_name(IMPORTED_AS.get(name, name))
+                if package not in declared | {"medtutor", "benchmarks"}:
+                    missing.setdefault(package, path.relative_to(repository))
+    assert not missing, f"imported, not in pyproject.toml: {missing}"

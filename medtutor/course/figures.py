@@ -35,7 +35,7 @@ def style() -> None:
     Lines cycle through `PALETTE` and `LINES` together, so they differ without colour, too.
     """
     import matplotlib.pyplot as plt
-    from cycler import cycler
+    from matplotlib import cycler
 
     plt.rcParams.update(
         {
