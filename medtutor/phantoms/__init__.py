@@ -1,0 +1,1 @@
+"""Made images whose truth is known: drawn offline, in seconds, from a seed."""
