@@ -37,7 +37,6 @@ def replace_text(path: Path, text: str) -> None:
 def not_written(path: Path, error: OSError) -> NotWritten:
     """Return the error that says what was not written, why, and that nothing was lost."""
     return NotWritten(
-        error.errno,
         f"wanted to write {path}: {error.strerror or error}; what was there before is untouched: "
         "make room or change the folder, then run again",
     )
