@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import linecache
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -63,8 +64,11 @@ def check(
     Args:
         name: the exercise's name, as in the notebook.
         attempt: the student's function, or value where one is asked for.
-        chapter: number, name or folder; by default the chapter in whose folder we work.
+        chapter: number, name or folder; by default the notebook's ``chapter``, as its Setup cell
+            loads it, else the chapter in whose folder we work.
     """
+    if chapter is None:
+        chapter = getattr(sys.modules["__main__"], "chapter", None)
     home = chapter if isinstance(chapter, Chapter) else load_chapter(chapter)
     known = exercises_of(home)
     if name not in known:

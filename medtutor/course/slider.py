@@ -20,7 +20,6 @@ from medtutor.course.figures import figure_png, text_alternative
 
 SIZE_AIM = 300_000  # bytes: up to here the pictures keep as many shades as they can
 SIZE_LIMIT = 4_000_000  # bytes: beyond this a page is no longer pleasant to open
-_ARRAY_WIDTH = 480  # CSS pixels of a picture given as an array
 _CONTROLS = 132  # CSS pixels below the picture: slider, its name, up to three lines of text
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -62,6 +61,7 @@ def scrub(
     name: str = "position",
     *,
     start: int | None = None,
+    width: int = 480,
 ) -> None:
     """Display a slider over pictures, each with a text that says what is seen at that position.
 
@@ -72,10 +72,11 @@ def scrub(
         alt: what the pictures show, as you would say it on the telephone.
         name: what the slider moves, its visible label.
         start: the picture shown first, and in print; the middle one by default.
+        width: of pictures given as arrays, in CSS pixels; figures have their own.
     """
     from IPython.display import display
 
-    display(scrub_bundle(frames, labels, alt, name, start=start), raw=True)
+    display(scrub_bundle(frames, labels, alt, name, start=start, width=width), raw=True)
 
 
 def scrub_bundle(
@@ -85,6 +86,7 @@ def scrub_bundle(
     name: str = "position",
     *,
     start: int | None = None,
+    width: int = 480,
 ) -> dict[str, str]:
     """The rich output of `scrub` as a dictionary from MIME type to content."""
     alt = text_alternative(alt)
@@ -97,7 +99,7 @@ def scrub_bundle(
     start = len(texts) // 2 if start is None else start
     if not 0 <= start < len(texts):
         raise ValueError(f"start wanted a position from 0 to {len(texts) - 1}, given {start}")
-    pictures, size, width = _packed(frames)
+    pictures, size, width = _packed(frames, width)
     encoded = [b64encode(picture).decode() for picture in pictures]
     page = _PAGE.format(
         title=html.escape(name),
@@ -129,11 +131,11 @@ def scrub_bundle(
     }
 
 
-def _packed(frames: Sequence[Any]) -> tuple[list[bytes], tuple[int, int], int]:
+def _packed(frames: Sequence[Any], width: int) -> tuple[list[bytes], tuple[int, int], int]:
     """Pictures as PNG with as many shades as `SIZE_AIM` allows, their size, and CSS width."""
     from PIL import Image
 
-    images, width = [], _ARRAY_WIDTH
+    images = []
     for frame in frames:
         if hasattr(frame, "savefig"):
             png, width = figure_png(frame)

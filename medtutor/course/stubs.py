@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from medtutor.course.chapter import Chapter
+from medtutor.course.writing import replace_text
 
 TAG = "exercise-"
 _BEGIN, _END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -125,7 +124,7 @@ def write_stubs(chapter: Chapter) -> list[str]:
             cells[name]["source"] = stub.splitlines(keepends=True) if as_lines else stub
             changed.append(name)
     if changed:
-        _replace(chapter.notebook, _written(notebook, text, indent, ascii_only))
+        replace_text(chapter.notebook, _written(notebook, text, indent, ascii_only))
     return changed
 
 
@@ -148,18 +147,6 @@ def _read(file: Path) -> tuple[Any, str, int, bool]:
 def _written(notebook: Any, text: str, indent: int, ascii_only: bool) -> str:
     ending = text[len(text.rstrip()) :]
     return json.dumps(notebook, indent=indent or None, ensure_ascii=ascii_only) + ending
-
-
-def _replace(file: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "wb") as temporary:
-            temporary.write(text.encode("utf-8"))
-        os.chmod(name, file.stat().st_mode)
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _tagged(notebook: Any, file: Path) -> dict[str, Any]:
