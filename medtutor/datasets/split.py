@@ -1,12 +1,10 @@
-"""Dividing a data set by group, so that no group stands on two sides of a border."""
+"""Dividing a data set by id: groups whole, each class in alike shares."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
-
-import numpy as np
 
 
 class Split(NamedTuple):
@@ -24,33 +22,36 @@ def split_by_group(
     fractions: Sequence[float] = (0.6, 0.2, 0.2),
     classes: Mapping[str, str] | None = None,
 ) -> Split:
-    """Divide ids into three parts; ids of one group stay together.
+    """Divide ids into three parts with :func:`medtutor.experiment.split`, class by class.
 
     Args:
-        groups: id -> group.
+        groups: id -> group; the ids of one group stay together.
         seed: same seed, same ids: same parts, whatever the order of the ids.
-        fractions: shares of the groups for train, valid and test, summing to 1.
+        fractions: shares of the ids for train, valid and test, above 0, summing to at most 1.
         classes: id -> class; each class is divided on its own, so that the parts have alike
             shares. A group goes with the class of its first id.
 
     Returns:
         The three parts.
+
+    Raises:
+        ValueError: a part of some class would be empty, or the fractions are out of range.
     """
-    if len(fractions) != 3 or min(fractions) < 0 or not np.isclose(sum(fractions), 1):
-        raise ValueError(f"fractions wants three shares >= 0 that sum to 1, given {fractions}")
-    members: dict[Hashable, list[str]] = defaultdict(list)
+    from medtutor.experiment.split import split  # brings torch in, which reading does not need
+
+    if len(fractions) != 3:
+        raise ValueError(f"fractions wants three shares (train, valid, test), given {fractions}")
+    first_of: dict[Hashable, str] = {}
+    strata: dict[str, list[str]] = defaultdict(list)
     for name in sorted(groups):
-        members[groups[name]].append(name)
-    strata: dict[str, list[list[str]]] = defaultdict(list)
-    for ids in members.values():
-        strata[classes[ids[0]] if classes else ""].append(ids)
-    parts: tuple[list[str], list[str], list[str]] = ([], [], [])
-    rng = np.random.default_rng(seed)
-    for stratum in sorted(strata):
-        together = strata[stratum]
-        borders = np.round(np.cumsum([0, *fractions]) * len(together)).astype(int)
-        order = rng.permutation(len(together))
-        for part, start, stop in zip(parts, borders[:-1], borders[1:], strict=True):
-            for k in order[start:stop]:
-                part.extend(together[k])
+        first = first_of.setdefault(groups[name], name)
+        strata[classes[first] if classes else "all"].append(name)
+    parts: tuple[list[str], ...] = ([], [], [])
+    for stratum, names in sorted(strata.items()):
+        try:
+            found = split(len(names), fractions, seed=seed, groups=[groups[n] for n in names])
+        except ValueError as error:
+            raise ValueError(f"class {stratum}: {error}") from error
+        for part, indices in zip(parts, found, strict=True):
+            part.extend(names[k] for k in indices)
     return Split(*(sorted(part) for part in parts))

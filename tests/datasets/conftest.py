@@ -40,7 +40,7 @@ def hippocampus(tmp_path) -> Path:
 
 @pytest.fixture
 def busi(tmp_path) -> Path:
-    """Five pictures: two benign (one with two lesions), a near copy of it, malignant, normal."""
+    """Sixteen pictures; one benign has two lesions, and a near copy among the malignant."""
     rng = np.random.default_rng(0)
     root = tmp_path / "data" / "busi"
 
@@ -63,5 +63,10 @@ def busi(tmp_path) -> Path:
     picture("malignant (1)", "malignant", speckle(70, 70), np.s_[30:60, 10:50])
     # The same picture again, cropped by a few pixels, darker, and in another class.
     picture("malignant (3)", "malignant", 0.8 * first[1:-1, 2:-1], np.s_[9:19, 8:28])
-    picture("normal (1)", "normal", speckle(50, 100))
+    for number in (11, 12, 13):
+        picture(f"benign ({number})", "benign", speckle(64, 80), np.s_[2:9, 2:9])
+    for number in (4, 5, 6, 7):
+        picture(f"malignant ({number})", "malignant", speckle(66, 77), np.s_[20:40, 30:60])
+    for number in (1, 2, 3, 4, 5):
+        picture(f"normal ({number})", "normal", speckle(50, 100))
     return root

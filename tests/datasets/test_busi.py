@@ -12,14 +12,9 @@ from .conftest import write_picture
 
 def test_sequence(busi):
     pictures = Busi(busi)
-    assert pictures.ids == [
-        "benign (2)",
-        "benign (10)",
-        "malignant (1)",
-        "malignant (3)",
-        "normal (1)",
-    ]
-    assert [p.diagnosis for p in pictures] == [1, 1, 2, 2, 0]
+    assert len(pictures) == len(list(pictures)) == 16
+    assert pictures.ids[:3] == ["benign (2)", "benign (10)", "benign (11)"]  # 2 before 10
+    assert [p.diagnosis for p in pictures] == [1] * 5 + [2] * 6 + [0] * 5
     assert pictures.diagnoses["normal (1)"] == "normal"
     with pytest.raises(KeyError, match="no picture 'benign .99.'"):
         pictures["benign (99)"]
@@ -36,10 +31,10 @@ def test_masks_are_merged(busi):
 
 def test_arrays(busi):
     images, labels, ids = Busi(busi).arrays(size=32)
-    assert images.shape == (5, 1, 32, 32) and images.dtype == np.float32
-    assert labels.shape == (5, 32, 32) and labels.dtype == np.int64
+    assert images.shape == (16, 1, 32, 32) and images.dtype == np.float32
+    assert labels.shape == (16, 32, 32) and labels.dtype == np.int64
     assert set(np.unique(labels)) == {0, 1}
-    assert len(ids) == 5
+    assert len(ids) == 16
     assert Busi(busi).arrays(size=16, ids=ids[3:]).ids == ids[3:]
     with pytest.raises(ValueError, match="size wants"):
         Busi(busi).arrays(size=0)
@@ -60,16 +55,24 @@ def test_near_copies_stay_together(busi):
     pictures = Busi(busi)
     groups = pictures.groups
     assert groups["benign (2)"] == groups["malignant (3)"]  # in two classes, yet one picture
-    assert len(set(groups.values())) == 4
+    assert len(set(groups.values())) == 15
     for seed in range(10):
         for part in pictures.split(seed, fractions=(0.5, 0.25, 0.25)):
             assert ("benign (2)" in part) == ("malignant (3)" in part)
 
 
 def test_split_keeps_the_shares_of_the_classes(busi):
-    parts = Busi(busi).split(seed=0)
-    assert sorted(sum(parts, [])) == sorted(Busi(busi).ids)
-    assert parts == Busi(busi).split(seed=0)
+    pictures = Busi(busi)
+    parts = pictures.split(seed=0)
+    assert sorted(sum(parts, [])) == sorted(pictures.ids)
+    assert parts == pictures.split(seed=0)
+    for part in parts:
+        assert {pictures.diagnoses[name] for name in part} == {"normal", "benign", "malignant"}
+    for name in ("normal (2)", "normal (3)"):
+        for ending in ("", "_mask"):
+            (busi / "normal" / f"{name}{ending}.png").unlink()
+    with pytest.raises(ValueError, match="class normal: .* would be empty"):
+        Busi(busi).split(seed=0)
 
 
 def test_hash_survives_brightness_and_size():

@@ -63,11 +63,11 @@ def test_download_verify_unpack_rename(hippocampus_tar, empty_root):
 
 
 def test_archive_by_hand(busi_zip, empty_root):
-    install(of("busi", 5), Busi, archive=busi_zip)
-    assert len(Busi()) == 5
+    install(of("busi", 16), Busi, archive=busi_zip)
+    assert len(Busi()) == 16
     assert busi_zip.exists()  # the user's file stays
     with pytest.raises(FetchFailed, match="is there already: delete it first"):
-        install(of("busi", 5), Busi, archive=busi_zip)
+        install(of("busi", 16), Busi, archive=busi_zip)
 
 
 def test_wrong_checksum_prints_the_manual_way(hippocampus_tar, empty_root):
@@ -100,7 +100,7 @@ def test_escaping_zip_is_refused(name, tmp_path, empty_root):
         archive.writestr("benign/fine.png", b"x")
         archive.writestr(name, b"x")
     with pytest.raises(FetchFailed, match="refused, it would write outside its folder"):
-        install(of("busi", 5), Busi, archive=path)
+        install(of("busi", 16), Busi, archive=path)
     assert nothing_left(empty_root)
     assert not (tmp_path / "escape.txt").exists()
 
@@ -151,13 +151,13 @@ def test_wrong_content(hippocampus_tar, busi_zip, tmp_path, empty_root):
     with zipfile.ZipFile(busi_zip, "a") as archive:
         archive.writestr("Dataset_BUSI_with_GT/benign/benign (77).png", b"x")
     with pytest.raises(FetchFailed, match=r"do not pair; alone: benign \(77\)"):
-        install(of("busi", 5), Busi, archive=busi_zip)
+        install(of("busi", 16), Busi, archive=busi_zip)
     text = tmp_path / "page.html"
     text.write_text("<html>please log in</html>")
     with pytest.raises(FetchFailed, match="wanted a zip or tar archive, this is neither"):
-        install(of("busi", 5), Busi, archive=text)
+        install(of("busi", 16), Busi, archive=text)
     with pytest.raises(FetchFailed, match="No such file"):
-        install(of("busi", 5), Busi, archive=tmp_path / "absent.zip")
+        install(of("busi", 16), Busi, archive=tmp_path / "absent.zip")
     assert nothing_left(empty_root)
 
 
@@ -187,9 +187,9 @@ def test_script_for_busi(repository, busi_zip, empty_root, monkeypatch, capsys):
     command = script(repository, "get_busi")
     assert command.main([]) == 1
     assert "where to get it" in capsys.readouterr().err
-    monkeypatch.setattr(command, "facts", lambda name: of(name, 5))
+    monkeypatch.setattr(command, "facts", lambda name: of(name, 16))
     assert command.main([str(busi_zip)]) == 0
-    assert len(Busi()) == 5
+    assert len(Busi()) == 16
 
 
 def test_monai_knows_address_and_checksum(repository):
