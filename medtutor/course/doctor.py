@@ -54,6 +54,8 @@ def report(findings: list[Finding]) -> object:
     from rich.table import Table
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")
     word = {"ok": "[green]OK[/]", "note": "[yellow]note[/]", "wrong": "[bold red]wrong[/]"}
     for finding in findings:
         table.add_row(word[finding.state], finding.what, escape(finding.text))
