@@ -79,25 +79,26 @@ def _package() -> Path:
 
 
 def _files(symbol: str) -> list[Path]:
-    """The files of the module that holds a symbol: found by their place, nothing is imported."""
+    """The files of the method that holds a symbol: found by their place, nothing is imported."""
     package, *steps = symbol.split(".")
-    place, found = _package(), None
-    if package == "medtutor":
-        for step in steps:
-            if (place / f"{step}.py").is_file():
-                found = place / f"{step}.py"
-                break
-            place = place / step
-            if not place.is_dir():
-                break
-            found = place
-    if found is not None and found.is_file():
-        return [found]
-    if found is not None and len(found.relative_to(_package()).parts) > 2:
-        return sorted(found.rglob("*.py"))
+    place = _package()
+    for index, step in enumerate(steps if package == "medtutor" else []):
+        if (place / f"{step}.py").is_file():
+            place = place / f"{step}.py"
+            break
+        if not (place / step).is_dir() or index == len(steps) - 1:
+            break
+        place = place / step
+    where = place.relative_to(_package()).parts
+    if where[:1] == ("methods",) and len(where) > 3:                # methods/part/method/file.py
+        return sorted(_package().joinpath(*where[:3]).rglob("*.py"))
+    if place.is_file():
+        return [place]
+    if len(where) > 1 and symbol.count(".") == len(where) + 1:      # a name in a folder's __init__
+        return sorted(place.rglob("*.py"))
     raise MethodNotFound(
-        f"method: wanted a symbol in a module of medtutor, given {symbol!r}: no file of that name "
-        f"under {_package()}"
+        f"method: wanted a symbol in a module of medtutor, given {symbol!r}: no such file under "
+        f"{_package()}"
     )
 
 
