@@ -15,7 +15,6 @@ import inspect
 import linecache
 import re
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +32,7 @@ class Source:
     Attributes:
         name: the qualified name, ``Deformation.apply``; of a module, its last part.
         module: the module it stands in, ``medtutor.methods.training_data.deformations``.
-        path: the file, relative to the folder that holds the package, with forward slashes.
+        path: the file, from the package's folder on, with forward slashes.
         line: number of the first line shown.
         text: the source itself, without common indentation.
         region: the region shown, if only one is.
@@ -94,12 +93,11 @@ def source_of(symbol: Any, region: str | None = None) -> Source:
     if region is not None:
         lines, offset = _within(lines, region, name)
         first += offset
-    package_folder = Path(__file__).resolve().parents[2]
     test, pinned_by = pins(module, None if isinstance(part, ModuleType) else name)
     return Source(
         name=name,
         module=module,
-        path=file.resolve().relative_to(package_folder).as_posix(),
+        path=module.replace(".", "/") + ("/__init__.py" if file.stem == "__init__" else ".py"),
         line=max(first, 1),
         text=textwrap.dedent("".join(lines)),
         region=region,
@@ -118,12 +116,13 @@ def _defined(symbol: Any) -> Any:
         part = part.fget
     if isinstance(part, partial):
         part = part.func
-    part = inspect.unwrap(part) if isinstance(part, Callable) else part  # type: ignore[arg-type]
+    part = inspect.unwrap(part) if callable(part) else part
     part = getattr(part, "__func__", part)
     if not (inspect.isclass(part) or inspect.isroutine(part) or inspect.ismodule(part)):
         kind = type(part).__name__
-        ours = f": show({kind}) shows its class" if type(part).__module__ != "builtins" else ""
-        raise TypeError(f"show wanted a function, class, method or module, given a {kind}{ours}")
+        home = type(part).__module__.split(".")[0]
+        ours = f": show({kind}) shows its class" if home == PACKAGE else ""
+        raise TypeError(f"show wanted a function, class, method or module, given {kind}{ours}")
     module = getattr(part, "__name__" if inspect.ismodule(part) else "__module__", None) or ""
     name = getattr(part, "__qualname__", module)
     if module == "__main__":
