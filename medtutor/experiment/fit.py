@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +14,9 @@ from medtutor.experiment.batches import Batches, checked_data, each_tensor, join
 from medtutor.experiment.checkpoint import describe_run, load_checkpoint, save_checkpoint
 from medtutor.experiment.devices import choose_device, memory_format
 from medtutor.experiment.progress import progress_bar
+from medtutor.experiment.training_state import History, LossNotFinite, TrainingState
 
-
-class LossNotFinite(ValueError):
-    """The loss became NaN or infinite; the message names the step."""
-
-
-@dataclass
-class History:
-    """What a training did.
-
-    Args:
-        steps: updates of the weights.
-        images_seen: images that went through, repeats counted.
-        seconds: of training and validation.
-        train_loss: a value for each step.
-        valid: pairs (step, value), higher is better.
-        best_step: the step whose weights the model has now, where it was validated.
-        stopped_early: patience ran out.
-    """
-
-    steps: int = 0
-    images_seen: int = 0
-    seconds: float = 0.0
-    train_loss: list[float] = field(default_factory=list)
-    valid: list[tuple[int, float]] = field(default_factory=list)
-    best_step: int | None = None
-    stopped_early: bool = False
+__all__ = ["History", "LossNotFinite", "fit", "predict"]
 
 
 def fit(
@@ -117,7 +90,7 @@ def fit(
     half = _amp_type(amp, device)
     scaler = torch.amp.GradScaler(device.type, enabled=half is torch.float16)
 
-    run = _Run(model, optimizer, scaler, batches, History())
+    run = TrainingState(model, optimizer, scaler, batches, History())
     about = describe_run(
         model, loss, augment, optimizer, (images, targets), lr=lr, batch_size=batch_size,
         seed=generator.initial_seed(),
@@ -130,7 +103,6 @@ def fit(
 
     images, targets = _near(device, images, targets)
     began = time.perf_counter() - history.seconds
-    waiting: list[Tensor] = []  # losses not looked at yet: a look makes the CPU wait for the GPU
     look_every = 1 if device.type == "cpu" else 20
     bar = progress_bar(total=total, title="training", progress=progress)
     bar.update(history.steps)
@@ -151,13 +123,12 @@ def fit(
 
             history.steps += 1
             history.images_seen += len(index)
-            waiting.append(value.detach())
+            run.unseen.append(value.detach())
             last = history.steps == total
             looks = validate is not None and (last or history.steps % validate_every == 0)
             saves = checkpoint and (last or history.steps % checkpoint_every == 0)
-            if last or looks or saves or len(waiting) >= look_every:
-                _look(waiting, history)
-                bar.set_postfix_str(f"loss {history.train_loss[-1]:.3g}", refresh=False)
+            if last or looks or saves or len(run.unseen) >= look_every:
+                bar.set_postfix_str(f"loss {run.look():.3g}", refresh=False)
             if looks:
                 run.validate(validate, patience)
                 saves = saves or (checkpoint and history.stopped_early)
@@ -185,76 +156,13 @@ def predict(model: nn.Module, images: Any, batch_size: int = 64) -> Any:
     model.eval()
     parts = []
     try:
-        with torch.inference_mode():
+        with torch.no_grad():  # unlike inference mode, the logits may go into another training
             for start in range(0, len(tensors(images)[0]), batch_size):
                 batch = _to(device, take(images, slice(start, start + batch_size)))
                 parts.append(each_tensor(lambda x: x.float().cpu().contiguous(), model(batch)))
     finally:
         model.train(was_training)
     return joined(parts)
-
-
-@dataclass
-class _Run:
-    """All that changes while a model is trained, so that it can be stored and restored."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    batches: Batches
-    history: History
-    best: dict[str, Tensor] | None = None
-
-    def validate(self, validate: Callable[[nn.Module], float], patience: int | None) -> None:
-        history = self.history
-        self.model.eval()
-        with torch.random.fork_rng(devices=[]), torch.no_grad():  # draws nothing from the training
-            value = float(validate(self.model))
-        self.model.train()
-        values = [v for _, v in history.valid]
-        history.valid.append((history.steps, value))
-        if self.best is None or value > max(values):
-            history.best_step = history.steps
-            self.best = deepcopy(self.model.state_dict())
-        since = [step for step, _ in history.valid if step > (history.best_step or 0)]
-        history.stopped_early = patience is not None and len(since) >= patience
-
-    def state(self) -> dict[str, Any]:
-        return {
-            "model": self.model.state_dict(),
-            "best": self.best,
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "generator": self.batches.generator.get_state(),
-            "torch": torch.get_rng_state(),  # dropout draws from it
-            "order": self.batches.order,
-            "place": self.batches.place,
-            "history": dataclasses.asdict(self.history),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        self.best = state["best"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
-        self.batches.generator.set_state(state["generator"])
-        torch.set_rng_state(state["torch"])
-        self.batches.order, self.batches.place = state["order"], state["place"]
-        self.history = History(**state["history"])
-
-
-def _look(waiting: list[Tensor], history: History) -> None:
-    """Move the waiting losses into the history; stop at one that is not finite."""
-    first = history.steps - len(waiting) + 1
-    for step, value in enumerate(torch.stack(waiting).tolist(), start=first):
-        if value != value or value in (float("inf"), -float("inf")):
-            before = f"{history.train_loss[-1]:.4g}" if history.train_loss else "none"
-            raise LossNotFinite(
-                f"the loss is {value} at step {step} (the one before: {before}). Lower lr, look "
-                "for a log or a division by zero in the loss, or for what augment returns"
-            )
-        history.train_loss.append(value)
-    waiting.clear()
 
 
 def _to(device: torch.device, data: Any) -> Any:
