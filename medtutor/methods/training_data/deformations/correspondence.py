@@ -49,7 +49,7 @@ def boundary_points(label: np.ndarray, value: int, rays: int = 32) -> np.ndarray
 
 
 def fit_displacement(
-    grid: ControlGrid, new: np.ndarray, old: np.ndarray, *, stiffness: float = 0.05
+    grid: ControlGrid, new: np.ndarray, old: np.ndarray, *, stiffness: float = 0.5
 ) -> np.ndarray:
     """Spline that pulls points of the reference onto those of an example, as bent as need be.
 
@@ -83,7 +83,7 @@ def displacements_to(
     grid: ControlGrid,
     *,
     rays: int = 32,
-    stiffness: float = 0.05,
+    stiffness: float = 0.5,
 ) -> np.ndarray:
     """Displacement vectors that make a labelled reference take the shape of each example.
 

@@ -98,11 +98,12 @@ def test_reference_takes_the_shape_of_each_example(size):
     centre = (np.array(size) - 1) / 2 + 2
     examples = [ellipse(size, np.array(size) / 4 * (1, 1.3, 0.8)[: len(size)], centre).astype(int)]
     examples.append(ellipse(size, np.array(size) / 5).astype(int))
-    for example, d in zip(examples, displacements_to(reference, examples, grid), strict=True):
+    displaced = displacements_to(reference, examples, grid, stiffness=0.05)
+    for example, d in zip(examples, displaced, strict=True):
         moved = Warp(grid, d).label(reference)
         before = 2 * (reference & example).sum() / (reference.sum() + example.sum())
         after = 2 * (moved & example).sum() / (moved.sum() + example.sum())
-        assert after > 0.9 > before                # radii of 5 to 8 voxels: digital edges
+        assert after > 0.85 > before               # radii of 5 to 8 voxels: digital edges
 
 
 @pytest.mark.parametrize(
