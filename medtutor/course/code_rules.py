@@ -3,7 +3,7 @@
 import ast
 import functools
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,12 @@ def public_names() -> dict[str, str]:
 def shows_figures_with_words(code: list[Code]) -> Iterator[str]:
     """A cell that draws ends in ``show_figure(fig, alt=...)``: no figure without words."""
     imported = _imports(code)
+    artists = {
+        node.name
+        for cell in code
+        for node in cell.tree.body
+        if isinstance(node, ast.FunctionDef) and _draws(ast.walk(node), imported, set())
+    }
     for cell in code:
         for name in ("show_figure", "scrub"):
             for call in cell.calls_of(name):
@@ -170,13 +176,32 @@ def shows_figures_with_words(code: list[Code]) -> Iterator[str]:
                 empty = isinstance(alt, ast.Constant) and not str(alt.value or "").strip()
                 if (alt is None and not (name == "scrub" and len(call.args) > 2)) or empty:
                     yield f"cell {cell.number}: wanted {name}(..., alt='what is seen'), given none"
-        drawn = [_dotted(call.func, imported) or "" for call in cell.calls()]
-        drawn = [name for name in drawn if name.split(".")[0] in _DRAWING]
-        if any(name.endswith("pyplot.show") for name in drawn):
+        called = [_dotted(call.func, imported) for call in cell.calls()]
+        if "matplotlib.pyplot.show" in called:
             yield f"cell {cell.number}: wanted show_figure(fig, alt=...), given plt.show()"
-        elif any(not set(name.split(".")) & set(_QUIET) for name in drawn):
+        elif _draws(_run_at_once(cell.tree), imported, artists):
             if not any(cell.calls_of("show_figure")) and not any(cell.calls_of("scrub")):
                 yield f"cell {cell.number}: draws, but does not end in show_figure(fig, alt=...)"
+
+
+def _draws(nodes: Iterable[ast.AST], imported: dict[str, str], artists: set[str]) -> bool:
+    """Say whether some node calls matplotlib, or a function of the notebook that does."""
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            parts = (_dotted(node.func, imported) or "").split(".")
+            if parts[0] in _DRAWING and not set(parts) & set(_QUIET):
+                return True
+            if isinstance(node.func, ast.Name) and node.func.id in artists:
+                return True
+    return False
+
+
+def _run_at_once(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that run with the cell: all but the bodies of its functions."""
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _run_at_once(node)
 
 
 def reads_no_environment(code: list[Code]) -> Iterator[str]:
