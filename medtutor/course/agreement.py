@@ -42,7 +42,7 @@ def kind(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "True or False"
     if _is_tensor(value):
-        return f"a tensor of shape {tuple(value.shape)}"
+        return f"a tensor of shape {tuple(value.shape)}" if value.ndim else "a number"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}" if value.ndim else "a number"
     if isinstance(value, int | float | np.number):
@@ -58,6 +58,8 @@ def brief(value: Any, width: int = 240) -> str:
     """Write a value on few lines, cut where it is long."""
     if _is_tensor(value):
         value = value.detach().cpu()
+    if isinstance(value, np.generic):
+        value = value.item()
     with np.printoptions(precision=6, threshold=40, edgeitems=3, suppress=True):
         text = f"{value:.9g}" if isinstance(value, float) else repr(value)
     return text if len(text) <= width else f"{text[: width - 2]} …"
@@ -79,9 +81,9 @@ def _numbers(mine: Any, expected: Any, tolerance: float) -> str | None:
         return f"{share}: a division by zero, or a logarithm of zero?"
     with np.errstate(invalid="ignore"):
         gap = np.abs(ours - theirs)
-    gap[(ours == theirs) | (np.isnan(ours) & np.isnan(theirs))] = 0
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))     # infinities, too
     allowed = tolerance * np.maximum(1, np.abs(np.where(np.isfinite(theirs), theirs, 1)))
-    wrong = ~(gap <= allowed)
+    wrong = ~(same | (gap <= allowed))
     if not wrong.any():
         return None
     if not ours.ndim:
