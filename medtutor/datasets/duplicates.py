@@ -28,22 +28,22 @@ def perceptual_hash(image: NDArray) -> NDArray[np.bool_]:
 
 
 def thumbnail(image: NDArray, side: int = 32) -> NDArray:
-    """The picture at ``side`` x ``side``, aspect not kept, smoothed before it is made smaller."""
-    from skimage.transform import resize
+    """The picture at ``side`` x ``side``, aspect not kept, areas averaged."""
+    from skimage.transform import resize_local_mean
 
-    return resize(image.astype(float), (side, side), order=1, anti_aliasing=True)
+    return resize_local_mean(image.astype(float), (side, side))
 
 
 def similar_groups(
-    images: Mapping[str, NDArray], *, bits: int = 20, correlation: float = 0.93
+    images: Mapping[str, NDArray], *, bits: int = 20, correlation: float = 0.92
 ) -> dict[str, int]:
     """Number the groups of pictures that look alike.
 
     Two pictures are alike when their hashes differ in at most ``bits`` of 64 and their thumbnails
     correlate by at least ``correlation``; groups are joined through shared members. The default
     limits lean towards joining: for a split, a pair joined in error costs little, a pair missed
-    leaks. (Among 58 BUSI pictures, frames of one lesion correlate by 0.96 and more, pictures of
-    different lesions by 0.89 at most.)
+    leaks. (Among 58 BUSI pictures, six frames of one lesion correlate by 0.95 and more, all other
+    pairs by less than 0.88.)
 
     Args:
         images: id -> (H, W) grey values.
@@ -55,8 +55,9 @@ def similar_groups(
     """
     if not images:
         return {}
-    hashes = np.stack([perceptual_hash(image) for image in images.values()])
-    small = np.stack([thumbnail(image).ravel() for image in images.values()])
+    thumbnails = [thumbnail(image) for image in images.values()]
+    hashes = np.stack([perceptual_hash(small) for small in thumbnails])
+    small = np.stack([each.ravel() for each in thumbnails])
     small = small - small.mean(1, keepdims=True)
     length = np.linalg.norm(small, axis=1, keepdims=True)
     small = small / np.where(length > 0, length, 1)

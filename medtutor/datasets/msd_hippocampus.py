@@ -128,11 +128,16 @@ class MsdHippocampus(Sequence[Scan]):
 
 def _read(name: str, image_path: Path, label_path: Path) -> Scan:
     image, affine = read_volume(image_path, FIX)
-    label, _ = read_volume(label_path, FIX)
+    label, grid = read_volume(label_path, FIX)
     if image.shape != label.shape:
         raise DatasetDamaged(
             f"{label_path}: its shape {label.shape} differs from that of the image, "
             f"{image.shape} (axes D, H, W); {FIX}"
+        )
+    if not np.allclose(affine, grid, atol=1e-3):
+        raise DatasetDamaged(
+            f"{label_path}: its voxels lie elsewhere in the patient than those of the image "
+            f"(the affines in the two headers differ); {FIX}"
         )
     strange = sorted(set(np.unique(label).tolist()) - {0, 1, 2})
     if strange:

@@ -138,6 +138,13 @@ def test_mask_of_another_size(hippocampus):
         MsdHippocampus(hippocampus)[0]
 
 
+def test_mask_on_another_grid(hippocampus):
+    label = np.zeros((5, 9, 6), np.uint8)
+    write_volume(scan_file(hippocampus, 1, "labelsTr"), label, spacing=(1.0, 1.0, 2.0))
+    with pytest.raises(DatasetDamaged, match="labelsTr.*lie elsewhere.*affines"):
+        MsdHippocampus(hippocampus)[0]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_nan_in_the_image(hippocampus, value):
     array = np.ones((5, 9, 6), np.float32)
