@@ -1,0 +1,137 @@
+"""Executed notebooks made ready for the page: which there are, when they ran, what is left out."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from medtutor.course.chapter import Chapter
+from medtutor.course.recorded import CLAIM_MIME
+
+_PROGRESS = re.compile(r"\d+%\|.*\||\d+it \[|\?it/s|\d(it/s|s/it)")
+_CHAPTER_LINK = re.compile(r"\]\(\.\./(\d\d_\w+)/\1\.ipynb(#[^)]*)?\)")
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+# A link that JupyterLab shows and the page hides: it leads to a file of the repository.
+_LAB_LINK = re.compile(r'<a class="mt-lab"[^>]*>.*?</a>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A chapter's executed notebook and the run that made it."""
+
+    chapter: Chapter
+    path: Path
+    node: Any
+    parameters: dict[str, Any]
+    seconds: float | None
+    date: str
+    current: bool
+
+    @property
+    def profile(self) -> str:
+        """The profile the notebook was executed with."""
+        return str(self.parameters.get("profile", "lesson"))
+
+    @property
+    def dataset(self) -> str:
+        """The data set it was executed on."""
+        return str(self.parameters.get("dataset", "default"))
+
+
+def find_execution(chapter: Chapter, executed: Path) -> Execution | None:
+    """Return a chapter's executed notebook, or None where it never ran to its end."""
+    path = executed / f"{chapter.name}.ipynb"
+    if not path.is_file():
+        return None
+    node = nbformat.read(path, as_version=4)
+    record = node.metadata.get("papermill", {})
+    if record.get("exception") or any(output.output_type == "error" for output in _outputs(node)):
+        return None
+    return Execution(
+        chapter=chapter,
+        path=path,
+        node=node,
+        parameters=dict(record.get("parameters") or {}),
+        seconds=record.get("duration"),
+        date=str(record.get("end_time") or "")[:10],
+        current=_code(node) == _code(nbformat.read(chapter.notebook, as_version=4)),
+    )
+
+
+def page_notebook(execution: Execution, present: set[str]) -> str:
+    """Return the notebook as the site shows it.
+
+    A line under the title says which run this is; progress bars and widget state, which mean
+    nothing without a kernel, are left out; links to other chapters lead to their pages.
+
+    Args:
+        execution: the executed notebook.
+        present: names of the chapters that have a page.
+    """
+    node = nbformat.from_dict(json.loads(json.dumps(execution.node)))
+    node.metadata.pop("widgets", None)
+    node.metadata.pop("papermill", None)
+    for cell in node.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _CHAPTER_LINK.sub(
+                lambda match: f"]({match[1]}.ipynb)" if match[1] in present else "]", cell.source
+            )
+        elif cell.cell_type == "code":
+            cell.outputs = [output for output in map(_shown, cell.outputs) if output is not None]
+    _add_note(node, execution)
+    return str(nbformat.writes(node))
+
+
+def _outputs(node: Any) -> Iterator[Any]:
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            yield from cell.outputs
+
+
+def _code(node: Any) -> list[str]:
+    return [
+        cell.source
+        for cell in node.cells
+        if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+
+
+def _shown(output: Any) -> Any:
+    """Return an output as the page shows it, or None where nothing is left of it."""
+    if output.output_type == "stream":
+        lines = re.split(r"[\r\n]+", output.text)
+        kept = [line for line in lines if line.strip() and not _PROGRESS.search(line)]
+        if output.name == "stderr":
+            output.text = "\n".join(kept) + "\n"
+            return output if kept else None
+        return output
+    data = output.get("data", {})
+    data.pop(CLAIM_MIME, None)
+    if _WIDGET in data and "text/html" not in data:
+        return None
+    data.pop(_WIDGET, None)
+    if "text/html" in data:
+        data["text/html"] = _LAB_LINK.sub("", "".join(data["text/html"]))
+    return output if data or output.output_type == "error" else None
+
+
+def _add_note(node: Any, execution: Execution) -> None:
+    name = execution.chapter.name
+    took = f" in {execution.seconds:.0f} s" if execution.seconds else ""
+    when = f" on {execution.date}" if execution.date else ""
+    earlier = "" if execution.current else " The chapter's code has changed since."
+    note = (
+        f"*Executed{when} with profile `{execution.profile}` on data set `{execution.dataset}`"
+        f"{took}.{earlier} Its notebook is `notebooks/{name}/{name}.ipynb`; its claims stand on the"
+        f" [scoreboard](../scoreboard.md).*"
+    )
+    first = node.cells[0] if node.cells else None
+    if first is None or first.cell_type != "markdown" or not first.source.startswith("# "):
+        first = nbformat.v4.new_markdown_cell(f"# {execution.chapter.title}")
+        node.cells.insert(0, first)
+    title, _, rest = first.source.partition("\n")
+    first.source = f"{title}\n\n{note}\n{rest}"
