@@ -1,13 +1,14 @@
 """The ledger of a chapter's run: claims go in with their values, verdicts come out computed."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from medtutor.course.chapter import Chapter, check_profile
 from medtutor.course.explain import nearest
-from medtutor.course.lines import CASE_DIGITS, Cases, Finding, significant
+from medtutor.course.lines import CASE_DIGITS, VALUE_DIGITS, Cases, Finding, significant
 from medtutor.course.recorded import CLAIM_MIME, Recorded
 from medtutor.course.schema import Claim
 from medtutor.course.stats import Floats, finite
@@ -67,6 +68,9 @@ class Ledger:
     ) -> Recorded:
         """Judge a claim and keep it; shown at the end of a cell, it is a table.
 
+        Values are judged as they are kept, with six significant digits (cases with four), so that
+        the verdict can be computed again from the line; ``exact`` is judged in full precision.
+
         Args:
             claim_id: its id in ``chapter.yml``.
             method: (S,), one value a seed; for monotone_in (S, L), one a seed and level.
@@ -95,6 +99,10 @@ class Ledger:
                 None if baseline_cases is None else self._rows(baseline_cases, "baseline_cases")
             )
             knob = None if levels is None else finite(levels, "levels", 1)
+            if claim.kind != "exact":       # judged as kept: whoever reads the line can judge again
+                values, against = _kept(values), _kept(against)
+                cases = _kept(cases, CASE_DIGITS)
+                case_baseline = _kept(case_baseline, CASE_DIGITS)
             found = judge(
                 claim, self.profile, values, against, method_cases=cases,
                 baseline_cases=case_baseline, levels=knob, same_cases=same_cases,
@@ -107,7 +115,7 @@ class Ledger:
             baseline=None if against is None else significant(against),
             interval=None if found.interval is None else significant(found.interval),
             verdict=found.verdict,
-            cases=_kept(cases, case_baseline, same_cases),
+            cases=_case_values(cases, case_baseline, same_cases),
             levels=None if knob is None else significant(knob),
             reason=found.why,
         )
@@ -165,7 +173,19 @@ class Ledger:
         return self.recorded[claim.id]
 
 
-def _kept(method: Floats | None, baseline: Floats | None, same: bool) -> Cases | None:
+@overload
+def _kept(values: Floats, digits: int = VALUE_DIGITS) -> Floats: ...
+
+
+@overload
+def _kept(values: Floats | None, digits: int = VALUE_DIGITS) -> Floats | None: ...
+
+
+def _kept(values: Floats | None, digits: int = VALUE_DIGITS) -> Floats | None:
+    return None if values is None else np.asarray(significant(values, digits))
+
+
+def _case_values(method: Floats | None, baseline: Floats | None, same: bool) -> Cases | None:
     if method is None:
         return None
     against = None if baseline is None else significant(baseline, CASE_DIGITS)

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 Floats = NDArray[np.float64]
-_ROUNDING = 1e-12           # a spread below this share of the values is rounding, not sampling
+_ROUNDING = 1e-9           # a spread below this share of the values is rounding, not sampling
 _LARGEST_EXACT = 20         # 2^20 sign patterns take a second
 
 

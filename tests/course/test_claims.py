@@ -69,6 +69,17 @@ def test_line_with_cases_levels_and_arrays(ledger):
     json.dumps(rises.line, allow_nan=False)
 
 
+def test_verdicts_can_be_computed_again_from_the_line(ledger):
+    """The spread lies beyond the sixth digit: it is not kept, and so it is not judged."""
+    line = ledger.record("small_structures", 0.7 + 1e-9 * np.arange(5), [0.6] * 5).line
+    assert line["method"] == [0.7] * 5
+    assert line["verdict"] == "direction only" and line["interval"] is None
+
+
+def test_exact_is_judged_in_full_precision(ledger):
+    assert ledger.record("as_computed", [0.5000011] * 5).verdict == "not reproduced"
+
+
 def test_notebook_output(ledger):
     recorded = ledger.record("small_structures", NEW, OLD)
     bundle = recorded._repr_mimebundle_()
