@@ -7,6 +7,7 @@ from typing import Any
 
 from medtutor.course import wording
 from medtutor.course.schema import Claim
+from medtutor.course.stats import sign_flip_p
 from medtutor.course.verdicts import Judgement
 
 CLAIM_MIME = "application/vnd.medtutor.claim+json"
@@ -38,10 +39,19 @@ class Recorded:
             text = wording.difference(line, self.claim)
             label = wording.difference_label(self.claim)
             facts.append((label + (", with 95 % interval" if line["interval"] else ""), text))
+            if self.claim.kind == "better_than" and 2 <= len(line["seeds"]) <= 20:
+                facts.append(("Labels swapped seed by seed", self._sign_flip()))
         facts.append(("Verdict", wording.verdict(self.verdict)))
         facts.append(("Because", str(line["reason"])))
         facts.append(("Data, profile", f"{line['dataset']}, {line['profile']}"))
         return facts
+
+    def _sign_flip(self) -> str:
+        """A second opinion without normality; the verdict rests on the interval."""
+        pairs = zip(self.line["method"], self.line["baseline"], strict=True)
+        p = sign_flip_p([ours - theirs for ours, theirs in pairs])
+        seeds = len(self.line["seeds"])
+        return f"exact p = {p:.2g} ({seeds} seeds can give {2 / 2**seeds:.2g} at best)"
 
     def __repr__(self) -> str:
         facts = self.facts()

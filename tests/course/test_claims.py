@@ -86,7 +86,8 @@ def test_notebook_output(ledger):
     assert bundle[CLAIM_MIME] == recorded.line
     text, page = bundle["text/plain"], bundle["text/html"]
     for words in ("method 0.9, baseline unknown (table 2)", "0.72 ± 0.016 (5 seeds)",
-                  "+0.1 [0.07366, 0.1263]", "✓ reproduced", "default, lesson"):
+                  "+0.1 [0.07366, 0.1263]", "exact p = 0.062 (5 seeds can give 0.062 at best)",
+                  "✓ reproduced", "default, lesson"):
         assert words in text and words in page
     assert "&lt;i&gt;holds&lt;/i&gt; &amp; stays" in page and "<i>" not in page
     assert 'scope="row"' in page and "<caption" in page
