@@ -35,7 +35,6 @@ def style() -> None:
     Lines cycle through `PALETTE` and `LINES` together, so they differ without colour, too.
     """
     import matplotlib.pyplot as plt
-    from matplotlib import cycler
 
     plt.rcParams.update(
         {
@@ -50,7 +49,7 @@ def style() -> None:
             "axes.axisbelow": True,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.prop_cycle": cycler(color=PALETTE) + cycler(linestyle=LINES),
+            "axes.prop_cycle": plt.cycler(color=PALETTE, linestyle=LINES),
             "axes.titlesize": 11,
             "axes.titlelocation": "left",
             "font.size": 10,
