@@ -58,7 +58,7 @@ def test_a_run_is_measured_and_recorded(tiny, claim):
     chapter = tiny.chapter(
         "import sys, os\nprint(sys.executable, os.path.basename(os.getcwd()), rate, seeds)",
         WORKERS.format(seconds=0.6),
-        f"from medtutor.course import load_chapter\nledger = load_chapter(14).ledger("
+        "from medtutor.course import load_chapter\nledger = load_chapter(14).ledger("
         "profile, dataset, seeds)\nledger.record('twice_two', method=[4.0])",
         claim=claim,
     )
