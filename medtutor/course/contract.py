@@ -7,6 +7,7 @@ from typing import Any
 from medtutor.course import code_rules
 from medtutor.course.chapter import Chapter
 from medtutor.course.paths import repository, shown
+from medtutor.course.schema import Profile
 from medtutor.course.titles import headings
 
 SECTIONS = (
@@ -34,7 +35,10 @@ FIRST_SECTIONS = (
     "Where to go next",
 )
 LINES = 15
-LIMITS = {"quick": (60, 3), "lesson": (600, None)}      # seconds, GB; of two CPU cores
+LIMITS: dict[Profile, tuple[float, float | None]] = {   # seconds, GB; of two CPU cores
+    "quick": (60, 3),
+    "lesson": (600, None),
+}
 
 
 def violations(chapter: Chapter) -> list[str]:
@@ -90,17 +94,15 @@ def _stored(path: Path, notebook: Any) -> Iterator[str]:
 
 
 def _budgets(chapter: Chapter) -> Iterator[str]:
-    for profile, budget in chapter.budget.items():
-        seconds, memory = LIMITS.get(profile, (None, None))
-        if seconds is not None and budget.seconds > seconds:
-            yield (
-                f"budget.{profile}.seconds: wanted at most {seconds}, given {budget.seconds:g}"
-            )
+    for profile, (seconds, memory) in LIMITS.items():
+        budget = chapter.budget[profile]
+        if budget.seconds > seconds:
+            yield f"budget.{profile}.seconds: wanted at most {seconds}, given {budget.seconds:g}"
         if memory is not None and budget.memory_gb > memory:
             yield (
                 f"budget.{profile}.memory_gb: wanted at most {memory}, given {budget.memory_gb:g}"
             )
-        if seconds is not None and budget.gpu:
+        if budget.gpu:
             yield f"budget.{profile}.gpu: wanted false: {profile} runs on two CPU cores"
 
 
