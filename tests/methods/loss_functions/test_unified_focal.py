@@ -4,7 +4,11 @@ import math
 
 import pytest
 import torch
-from monai.losses.unified_focal_loss import AsymmetricFocalLoss, AsymmetricFocalTverskyLoss
+from monai.losses.unified_focal_loss import (
+    AsymmetricFocalLoss,
+    AsymmetricFocalTverskyLoss,
+    AsymmetricUnifiedFocalLoss,
+)
 
 from medtutor.methods.loss_functions.unified_focal import unified_focal_loss
 
@@ -89,3 +93,14 @@ def test_gradient_is_finite_for_sure_predictions(score, label):
 def test_errors(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be"):
         unified_focal_loss(Z, T, **bad)
+
+
+def test_monai_takes_probabilities_whatever_its_docstring_says():
+    """The chapter warns of it: logits are clipped to [0, 1], not squashed by a sigmoid."""
+    monai, truth = AsymmetricUnifiedFocalLoss(), torch.ones(1, 1, 4, 4)
+    z = torch.full((1, 1, 4, 4), -2.0, requires_grad=True)
+    loss = monai(z, truth)
+    loss.backward()
+    assert loss.item() == pytest.approx(monai(torch.zeros(1, 1, 4, 4), truth).item())
+    assert loss.item() != pytest.approx(monai(z.detach().sigmoid(), truth).item(), abs=0.1)
+    assert z.grad.abs().max() == 0
