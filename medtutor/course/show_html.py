@@ -104,10 +104,11 @@ def _style() -> str:
         ".mt-show .mt-head{border-bottom:1px solid #8884}",
         ".mt-show .mt-foot{border-top:1px solid #8884}",
         ".mt-show .mt-code{overflow-x:auto;padding:.5rem .75rem .5rem 1.4rem}",
-        ".mt-show pre,.mt-show code,.mt-show summary span{background:none;border:0;margin:0;"
-        "padding:0;color:inherit;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;"
+        ".mt-show.mt-show pre,.mt-show.mt-show code,.mt-show summary span{background:none;"
+        "border:0;margin:0;padding:0;color:inherit;"
+        "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;"
         "font-size:.82rem;line-height:1.5;overflow:visible;white-space:pre}",
-        ".mt-show .mt-foot code{white-space:normal}",
+        ".mt-show.mt-show .mt-foot code{white-space:normal}",
         ".mt-show summary{cursor:pointer}",
         ".mt-show .mt-code summary{white-space:nowrap}",
         ".mt-show .mt-code summary{list-style-position:outside}",
