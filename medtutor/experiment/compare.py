@@ -62,6 +62,8 @@ def compare(
     if not arms or not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"wanted arms and different seeds; got {list(arms)} and {seeds}")
     wanted = [(name, seed) for seed in seeds for name in arms]
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be 1 or more; got {workers}")
     done = {run: found for run in wanted if (found := _cached(cache, *run, cache_key))}
     missing = [run for run in wanted if run not in done]
     workers = min(core_count() if workers is None else workers, max(1, len(missing)))

@@ -41,7 +41,9 @@ class Outcome:
 
     def plain(self) -> Outcome:
         """The same in plain Python values and arrays, as a stored outcome would come back."""
-        return Outcome(**_plain(dataclasses.asdict(self), "outcome"))
+        plain = Outcome(**_plain(dataclasses.asdict(self), "outcome"))
+        plain.cases = {name: [float(v) for v in values] for name, values in plain.cases.items()}
+        return plain
 
 
 def save_outcome(path: Path, outcome: Outcome, about: Mapping[str, Any]) -> None:

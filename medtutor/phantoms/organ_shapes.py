@@ -70,9 +70,9 @@ class OrganPopulation:
         starts = self.apart(starts, radii, weights, 300)
         overlap = np.maximum(_overlap(starts, radii, weights), 0)
         self.centres = starts[overlap.argmin()]  # the planned layout comes first
-        if overlap.min() > TOUCH:
+        if overlap.min() > TOUCH or self.room_of(self.radii, self.weights).min() < -TOUCH:
             raise ValueError(
-                f"areas {areas} do not fit side by side into the body of an image of {size}: "
+                f"areas {areas} do not fit side by side into the body in an image of {size}: "
                 "take smaller or fewer organs"
             )
         draw = np.random.default_rng(11)
@@ -87,17 +87,21 @@ class OrganPopulation:
         unit = np.pi if self.dim == 2 else 4 * np.pi / 3
         return (areas * np.prod(self.sides) / (unit * outline.mean(-1))) ** (1 / self.dim)
 
+    def room_of(self, radii: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """How far from the middle a centre may lie on each axis, (..., dim); negative: no room."""
+        inside = self.body * (1 - RIM[self.dim])
+        if self.dim == 3:
+            inside = np.concatenate([self.sides[:1] / 2, inside])
+        outline = radii[..., None] * np.exp(weights @ self.basis)  # (..., U)
+        reach = np.stack([(outline * abs(u)).max(-1) for u in self.directions], axis=-1)
+        return inside - 0.95 * reach
+
     def apart(
         self, centres: np.ndarray, radii: np.ndarray, weights: np.ndarray, rounds: int
     ) -> np.ndarray:
         """Push organs out of each other and back into the body; (N, K, dim)."""
-        inside = self.body * (1 - RIM[self.dim])
-        if self.dim == 3:
-            inside = np.concatenate([self.sides[:1] / 2, inside])
         centres = centres.copy()
-        outline = radii[..., None] * np.exp(weights @ self.basis)  # (N, K, U)
-        reach = np.stack([(outline * abs(u)).max(-1) for u in self.directions], axis=-1)
-        room = np.maximum(inside - 0.95 * reach, 0.02)  # (N, K, dim), how far out centres may go
+        room = np.maximum(self.room_of(radii, weights), 0.02)  # (N, K, dim)
         for _ in range(rounds):
             for j in range(self.organs):
                 for k in range(j):
@@ -152,6 +156,7 @@ def draw_shapes(
         radii = p.radius_of(p.areas * np.exp(log_size), weights)
         centres = p.apart(p.centres + p.wander * moves[..., :dim], radii, weights, 20)
         crowded = _overlap(centres, radii, weights) > TOUCH
+        crowded |= p.room_of(radii, weights).min((1, 2)) < -TOUCH
         if not crowded.any():
             break
         moves[crowded] *= 0.7  # back towards the mean shape, where there is room
