@@ -144,8 +144,8 @@ def _in_a_process(
     if isinstance(outcome, Outcome):
         return outcome
     code = process.exitcode or 0
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    return Outcome(job.chapter, error=f"{job.chapter}: the process that ran it was {how}")
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return Outcome(job.chapter, error=f"{job.chapter}: the process that ran it {how}")
 
 
 def _work(job: Job, cores: list[int], out: Any, with_progress: bool) -> None:
