@@ -65,6 +65,7 @@ def rows(
             "peer_quartiles": quartiles(times[peer]),
             "ratio": median(times[peer]) / median(mine),
             "rounds": rounds,
+            "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
             "versions": {name: version(name) for name in ("medtutor", "torch", "monai", "scipy")},
             "date": datetime.now(UTC).date().isoformat(),
         }
