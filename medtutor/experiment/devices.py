@@ -42,17 +42,17 @@ def core_count() -> int:
 def memory_format(model: nn.Module, device: torch.device, spatial: int) -> torch.memory_format:
     """The layout in which this model runs fastest: channels last, or the contiguous one.
 
-    Channels last suits convolutions everywhere. On a CPU, though, instance and group norm are
-    several times slower in it, which costs more than the convolutions gain; so a model that has
-    them stays contiguous there.
+    Channels last suits convolutions everywhere. On a CPU, though, torch's instance and group norm
+    are several times slower in it, which costs more than the convolutions gain; so a model that
+    has them stays contiguous there. (Subclasses are taken to look after themselves.)
 
     Args:
         model: the network.
         device: where it will run.
         spatial: number of spatial axes of its input; other than 2 or 3 means contiguous.
     """
-    slow_on_cpu = nn.GroupNorm | nn.InstanceNorm2d | nn.InstanceNorm3d
-    if device.type == "cpu" and any(isinstance(m, slow_on_cpu) for m in model.modules()):
+    slow_on_cpu = (nn.GroupNorm, nn.InstanceNorm2d, nn.InstanceNorm3d)
+    if device.type == "cpu" and any(type(m) in slow_on_cpu for m in model.modules()):
         return torch.contiguous_format
     formats = {2: torch.channels_last, 3: torch.channels_last_3d}
     return formats.get(spatial, torch.contiguous_format)

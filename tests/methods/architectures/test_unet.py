@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtutor.experiment.seeds import seeded
-from medtutor.methods.architectures.unet import UNet, conv_block
+from medtutor.methods.architectures.unet import InstanceNorm, UNet, conv_block
 
 
 @settings(max_examples=20, deadline=None)
@@ -87,20 +87,23 @@ def test_limits():
         # A constant image has no contrast for the instance norm: finite logits, not NaN.
         assert torch.isfinite(UNet(1, 1)(torch.ones(1, 1, 16, 16))).all()
     # The channels-last layout is the same function.
-    last = UNet(1, 1, norm="batch")
-    x = torch.randn(2, 1, 16, 16)
-    plain = last(x)
-    last.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(
-        last(x.to(memory_format=torch.channels_last)), plain, rtol=1e-4, atol=1e-4
-    )
+    for norm in ("instance", "batch"):
+        last, x = UNet(1, 1, norm=norm), torch.randn(2, 1, 16, 16)
+        plain = last(x)
+        last.to(memory_format=torch.channels_last)
+        x = x.to(memory_format=torch.channels_last)
+        torch.testing.assert_close(last(x), plain, rtol=1e-4, atol=1e-4)
+    features = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    out = InstanceNorm(3)(features)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(out, F.instance_norm(features))
 
 
 def test_each_knob():
     assert UNet(1, 1, levels=4).levels == len(UNet(1, 1, levels=4).down) == 4
     assert UNet(1, 1, base=6).down[2][0].out_channels == 24
     kinds = {norm: {type(m) for m in conv_block(2, 4, norm=norm)} for norm in ("instance", "batch")}
-    assert torch.nn.GroupNorm in kinds["instance"] and torch.nn.BatchNorm2d in kinds["batch"]
+    assert InstanceNorm in kinds["instance"] and torch.nn.BatchNorm2d in kinds["batch"]
     # Dropout acts in training only, on whole channels.
     with seeded(2):
         block = conv_block(1, 8, dropout=0.5)
