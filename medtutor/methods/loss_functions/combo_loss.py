@@ -158,9 +158,9 @@ def printed_typo_combo_loss(
     smooth: float = 1.0,
     eps: float = 1e-7,
 ) -> Tensor:
-    """Combo loss with the misprint of the early preprints: for demonstration only.
+    """Combo loss as equation 3 was once printed: for demonstration only.
 
-    A minus stands where t and ln p are multiplied:
+    A minus stands where t and ln p are multiplied (the preprint was corrected later):
 
         W = -(1/N) sum [ fn_weight (t - ln p) + (1 - fn_weight) (1 - t) ln(1 - p) ]
 
