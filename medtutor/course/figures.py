@@ -88,12 +88,15 @@ def figure_bundle(fig: Any, alt: str, caption: str | None = None) -> dict[str, s
         )
     png, width = figure_png(fig)
     picture = b64encode(png).decode()
-    said = html.escape(caption or "")
-    below = f'<figcaption style="margin-top:.5rem">{said}</figcaption>' if caption else ""
+    below = ""
+    if caption:
+        look = "margin-top:.5rem;color:#222;text-align:left"
+        below = f'<figcaption style="{look}">{html.escape(caption)}</figcaption>'
+    # The class keeps the book's theme from dimming the picture when the page is dark.
     page = (
         f'<figure class="medtutor-figure" style="{_CARD}">'
-        f'<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
-        f'style="display:block;width:{width}px;max-width:100%;height:auto">'
+        f'<img class="dark-light" src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
+        f'style="display:block;width:{width}px;max-width:100%;height:auto;padding:0">'
         f"{below}</figure>"
     )
     text = f"[figure] {alt}" + (f"\n{caption}" if caption else "")

@@ -1,7 +1,7 @@
 """The page form of `show`: highlighted source, folded docstrings, links, no script.
 
 Links differ by place: JupyterLab opens the file itself (relative to the chapter's folder), the
-built page opens the API reference. Which of the two is seen is decided by a style rule.
+built page its own copy of the source and the API reference. A style rule decides which is seen.
 """
 
 from __future__ import annotations
@@ -34,19 +34,28 @@ def page(source: Source) -> str:
     region = f", region <code>{html.escape(source.region)}</code>" if source.region else ""
     title = html.escape(source.name)
     where = f"{html.escape(source.path)}, line {source.line}"
-    anchor = html.escape(f"{source.module}.{source.name}")
-    if source.whole_module:
-        anchor = f"module-{source.module}"
-    reference = f' · <a href="../api/{source.module}.html#{anchor}">reference</a>'
-    if any(part.startswith("_") for part in anchor.split(".")):  # it has public names
-        reference = ""
     head = (
         f'<div class="mt-head"><strong><code>{title}</code></strong>{region} · '
         f'<a class="mt-lab" href="../../{html.escape(source.path)}">{where}</a>'
-        f'<span class="mt-site">{where}{reference}</span></div>'
+        f'<span class="mt-site">{_site_links(source, where)}</span></div>'
     )
     inside = f"<style>{_style()}</style>{head}{_code(source)}{_pins(source)}"
     return f'<div class="mt-show">{inside}</div>'
+
+
+def _site_links(source: Source, where: str) -> str:
+    """Where on the built site the lines stand, and what the reference says of them."""
+    if any(part.startswith("_") for part in f"{source.module}.{source.name}".split(".")):
+        return where    # the site has pages of public names only
+    lines = f"../_modules/{source.module.replace('.', '/')}.html"
+    page = f"../api/{source.module}.html"
+    if source.whole_module:
+        return f'{where} · <a href="{page}#module-{source.module}">reference</a>'
+    name = html.escape(source.name)
+    return (
+        f'<a href="{lines}#{name}">{where}</a> · '
+        f'<a href="{page}#{source.module}.{name}">reference</a>'
+    )
 
 
 def _code(source: Source) -> str:

@@ -155,12 +155,14 @@ def test_links_for_the_site_and_for_the_lab():
     text = page(source_of(figure_bundle))
     assert ('href="../api/medtutor.course.figures.html#medtutor.course.figures.figure_bundle"'
             in text)
+    assert 'href="../_modules/medtutor/course/figures.html#figure_bundle"' in text
     assert 'class="mt-lab" href="../../medtutor/course/figures.py"' in text
     assert "http" not in text and "<script" not in text
 
 
 def test_private_parts_have_no_reference():
-    assert "../api/" not in page(source_of(slider._packed))
+    text = page(source_of(slider._packed))
+    assert "../api/" not in text and "../_modules/" not in text
 
 
 def test_text_for_the_terminal(capsys):
