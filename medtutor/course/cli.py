@@ -4,7 +4,6 @@ Each command imports what it needs when it runs, so that ``medtutor --help`` is 
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -36,14 +35,9 @@ ProfileName = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for other programs")]
 
 
-def main() -> NoReturn:
-    """Run the command line."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        _console(stderr=True).print("interrupted; no file was left half-written")
-        sys.exit(130)
-    sys.exit(0)
+def main() -> None:
+    """Run the command line; ends the program with the exit code."""
+    app()
 
 
 @app.callback(invoke_without_command=True)
@@ -132,27 +126,34 @@ def run(
 ) -> None:
     """Execute chapters, hold their cost to the budget, record their claims."""
     from medtutor.course.chapter import check_profile
-    from medtutor.course.many import Job, run_many
+    from medtutor.course.machine import cores
+    from medtutor.course.many import Job, divided, run_many
     from medtutor.course.parameters import parse_value
+    from medtutor.course.run import limit_seconds
     from medtutor.course.run_view import RunView
     from medtutor.course.schema import expanded
 
     chosen = _chapters(chapters)
+    if not chosen:
+        _wrong_use("wanted chapters to run, given none: notebooks/ is empty")
     try:
         name = check_profile(profile)
         drawn = None if seeds is None else expanded(parse_value(seeds, "ints"), "ints")
     except ValueError as error:
         _wrong_use(str(error) if "profile" in str(error) else f"--seeds: wanted 0,1,2, {error}")
+    jobs = min(jobs, len(chosen))
+    share = len(divided(cores(), jobs)[0])
     budgets = {chapter.name: chapter.budget[name] for chapter in chosen}
-    view = RunView(budgets, _console(), _console(stderr=True))
+    limits = {
+        key: (limit_seconds(budget, share), budget.memory_gb) for key, budget in budgets.items()
+    }
+    view = RunView(limits, _console(), _console(stderr=True))
     work = [
         Job(chapter.name, name, dataset, parameter or (), drawn, executed, results, accept)
         for chapter in chosen
     ]
     with view.shown():
-        outcomes = run_many(
-            work, min(jobs, len(work)), view.progress if view.live else None, view.finished
-        )
+        outcomes = run_many(work, jobs, view.progress if view.live else None, view.finished)
     if len(outcomes) > 1 and view.live:
         view.summary(outcomes)
     if any(outcome.report is None for outcome in outcomes):

@@ -29,6 +29,7 @@ __all__ = [
     "RunReport",
     "UnknownParameter",
     "WrongParameter",
+    "limit_seconds",
     "run_chapter",
 ]
 PATIENCE = 3.0      # a run is stopped at this many times its limit; until then it is measured
@@ -112,9 +113,9 @@ def run_chapter(
         )
     executed = executed or build_folder() / "executed"
     out, aside = executed / chapter.notebook.name, executed / "failed" / chapter.notebook.name
-    limit, why = _limit_seconds(budget)
+    limit = limit_seconds(budget, len(machine.cores()))
     watch = _execute(chapter, values, budget, limit, progress, aside)
-    over = _over(watch, budget, limit, why)
+    over = _over(watch, budget, limit)
     _write_notebook(aside if over else out, watch.notebook)
     if over:
         raise OverBudget(f"{chapter.name} ({profile}): {over}\n  executed notebook: {shown(aside)}")
@@ -214,15 +215,16 @@ def _failure(error: Any, watch: Any) -> str:
     )
 
 
-def _limit_seconds(budget: Budget) -> tuple[float, str]:
-    """Return the limit on this many cores: budgets are for two, one core has twice the time."""
-    count = len(machine.cores())
-    if count >= 2:
-        return budget.seconds, ""
-    return 2 * budget.seconds, f" ({budget.seconds:g} s for two cores, twice that for this one)"
+def limit_seconds(budget: Budget, cores: int) -> float:
+    """Return the time limit on so many cores: budgets are for two, one core has twice the time."""
+    return budget.seconds if cores >= 2 else 2 * budget.seconds
 
 
-def _over(watch: Any, budget: Budget, limit: float, why: str) -> str:
+def _over(watch: Any, budget: Budget, limit: float) -> str:
+    """Return what was exceeded, both numbers named; nothing where all is well."""
+    why = ""
+    if limit != budget.seconds:
+        why = f" ({budget.seconds:g} s for two cores, twice that for this one)"
     over = []
     if watch.seconds > limit:
         over.append(f"took {watch.seconds:.1f} s, its budget is {limit:g} s{why}")
@@ -251,7 +253,8 @@ def _lines(chapter: Chapter, watch: Any) -> list[dict[str, Any]]:
 def _record(chapter: Chapter, lines: list[dict[str, Any]], folder: Path, accept: bool) -> None:
     from medtutor.course.results import write_lines
 
-    write_lines(folder / f"{chapter.name}.jsonl", lines, accept=accept)
+    if lines:
+        write_lines(folder / f"{chapter.name}.jsonl", lines, accept=accept)
 
 
 def _write_notebook(path: Path, notebook: Any) -> None:

@@ -9,16 +9,23 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from medtutor.course.chapter import Budget
 from medtutor.course.many import Outcome
 from medtutor.course.run import Progress as Seen
 
 
 class RunView:
-    """Shows runs on a terminal; without a terminal, one quiet line for each chapter."""
+    """Shows runs on a terminal; without a terminal, one quiet line for each chapter.
 
-    def __init__(self, budgets: dict[str, Budget], out: Console, errors: Console) -> None:
-        self.budgets = budgets
+    Args:
+        limits: seconds and GB that each chapter may take.
+        out: where progress and results go.
+        errors: where errors go.
+    """
+
+    def __init__(
+        self, limits: dict[str, tuple[float, float]], out: Console, errors: Console
+    ) -> None:
+        self.limits = limits
         self.out = out
         self.errors = errors
         self.live = out.is_terminal
@@ -44,13 +51,13 @@ class RunView:
 
     def progress(self, chapter: str, seen: Seen) -> None:
         """Move a chapter's bar: cell, title of its section, time and memory against the budget."""
-        budget = self.budgets[chapter]
+        seconds, memory = self.limits[chapter]
         cost = (
-            f"{seen.seconds:.0f} of {budget.seconds:g} s, "
-            f"{seen.peak_memory_gb:.1f} of {budget.memory_gb:g} GB"
+            f"{seen.seconds:.0f} of {seconds:g} s, "
+            f"{seen.peak_memory_gb:.1f} of {memory:g} GB"
         )
         if chapter not in self._rows:
-            self._rows[chapter] = self._bar.add_task("", chapter=chapter, cost=cost)
+            self._rows[chapter] = self._bar.add_task("", total=None, chapter=chapter, cost=cost)
         self._bar.update(
             self._rows[chapter],
             completed=seen.done,

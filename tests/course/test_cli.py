@@ -203,6 +203,11 @@ def report(name="14_tiny", recorded=True):
     return RunReport(name, "quick", "default", 2.0, 0.5, lines, None, 60, 3, recorded)
 
 
+def test_nothing_to_run(tiny, medtutor):
+    code, _, err = medtutor("run", "all")
+    assert code == 2 and "wanted chapters to run" in err
+
+
 def test_one_line_a_run(tiny, medtutor, monkeypatch):
     tiny.chapter()
     monkeypatch.setattr(many, "run_job", lambda job, progress: Outcome(job.chapter, report()))
@@ -213,7 +218,7 @@ def test_one_line_a_run(tiny, medtutor, monkeypatch):
     )
 
 
-def test_terminal_shows_a_bar_and_a_table(tiny):
+def test_terminal_shows_a_bar_and_a_table():
     from io import StringIO
 
     from rich.console import Console
@@ -221,9 +226,8 @@ def test_terminal_shows_a_bar_and_a_table(tiny):
     from medtutor.course.run import Progress
     from medtutor.course.run_view import RunView
 
-    chapter = tiny.chapter()
     out = Console(file=StringIO(), force_terminal=True, width=120)
-    view = RunView({"14_tiny": chapter.budget["quick"]}, out, out)
+    view = RunView({"14_tiny": (60, 3)}, out, out)
     with view.shown():
         view.progress("14_tiny", Progress(3, 9, "The [work]", 12.3, 1.25))
         bar = out.file.getvalue() + _drawn(view)
