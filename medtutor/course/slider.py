@@ -34,7 +34,6 @@ input{{width:100%;max-width:{width}px;margin:0;accent-color:#0072B2}}
 output{{display:block;margin-top:4px;font-variant-numeric:tabular-nums}}
 @media (prefers-color-scheme:dark){{body{{color:#ececec;background:#1e1e1e}}\
 input{{accent-color:#56B4E9}}}}
-@media print{{body{{color:#000;background:#fff}}input{{display:none}}}}
 </style></head><body>
 <img id="picture" src="data:image/png;base64,{first}" alt="{alt}">
 <label for="position">{name}</label>
@@ -52,6 +51,12 @@ position.addEventListener("input", () => {{
   position.setAttribute("aria-valuetext", texts[position.value]);
 }});
 </script></body></html>"""
+
+# Browsers leave frames out of print where they please; paper gets the still instead.
+_ON_PAPER = (
+    ".medtutor-scrub figure{display:none}@media print{.medtutor-scrub figure{display:block}"
+    ".medtutor-scrub iframe{display:none!important}}"
+)
 
 
 def scrub(
@@ -119,6 +124,10 @@ def scrub_bundle(
     shape = f"height:calc({100 * size[1] / size[0]:.2f}cqw + {_CONTROLS}px)"
     outside = (
         f'<div class="medtutor-scrub" style="container-type:inline-size;max-width:{width + 16}px">'
+        f"<style>{_ON_PAPER}</style><figure><img "
+        f'src="data:image/png;base64,{encoded[start]}" alt="{html.escape(alt)}" '
+        f'style="width:{width}px;max-width:100%"><figcaption>{html.escape(name)}: '
+        f"{html.escape(texts[start])}</figcaption></figure>"
         f'<iframe sandbox="allow-scripts" title="{html.escape(f"{name}: {alt}")}" '
         f'style="display:block;width:100%;height:{height + _CONTROLS}px;{shape};border:0;'
         f'border-radius:6px" srcdoc="{html.escape(page)}"></iframe></div>'
