@@ -52,8 +52,18 @@ def _about(
 
 
 @app.command("list", epilog="Example: medtutor list --json")
-def list_command(as_json: AsJson = False) -> None:
+def list_command(
+    as_json: AsJson = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="print the table that stands in README.md")
+    ] = False,
+) -> None:
     """List the chapters."""
+    if markdown:
+        from medtutor.course.readme_table import readme_table
+
+        print(readme_table())
+        return
     chapters = _chapters([])
     rows = [
         {
