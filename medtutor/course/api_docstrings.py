@@ -12,8 +12,10 @@ _SECTION = re.compile(
     r"(Args|Arguments|Attributes|Example|Examples|Keyword Args|Note|Notes|Raises|References|"
     r"Returns|See Also|Todo|Warns|Warning|Warnings|Yields):"
 )
-_KEEP = re.compile(r"(``.+?``|:[\w:]+:`[^`]+`)")
-_CODE = re.compile(r"`([^`]+)`")
+_MARKUP = re.compile(                   # code, a role, emphasis
+    r"(``.+?``|`[^`]+`|:[\w:]+:`[^`]+`"
+    r"|(?<![^\s(])\*[^\s*`\\](?:[^*`\\]*[^\s*`\\])?\*(?![^\s.,:;)]))"
+)
 _BORDER = re.compile(r"=+( +=+)+")
 _BULLET = re.compile(r"([-*•]|\d+[.)]) ")
 
@@ -59,18 +61,18 @@ def _tables_as_typed(lines: list[str]) -> list[str]:
     done: list[str] = []
     inside = False
     for line in lines:
-        if _BORDER.fullmatch(line.strip()) and not inside:
-            inside = True
-        elif inside and not line.strip():
-            inside = False
-        done.append("    " + line if inside else line)
+        border = bool(_BORDER.fullmatch(line.strip()))
+        inside = border or (inside and bool(line.strip()))
+        if not border:
+            done.append("    " + line if inside else line)
     return done
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx: docstrings pass here first, then through napoleon (priority 500)."""
     app.connect("autodoc-process-docstring", _process, priority=400)
-    app.connect("autodoc-process-signature", _model_without_signature)
+    app.connect("autodoc-process-signature", _short_signature)
+    app.connect("autodoc-skip-member", _without_fields_of_tuples)
     app.connect("missing-reference", _by_its_short_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -95,11 +97,25 @@ def _by_its_short_name(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     return None
 
 
-def _model_without_signature(
+def _short_signature(
     app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returns: str
-) -> tuple[str, str] | None:
-    """A pydantic model's signature is its schema over again, ten lines long: leave it out."""
-    return ("", "") if hasattr(thing, "model_fields") else None
+) -> tuple[str, str]:
+    """Leave out a pydantic model's signature, its schema again; say ArrayLike in one word."""
+    signature = (signature or "").replace("<factory>", "...")
+    from numpy.typing import ArrayLike
+    from sphinx.util.typing import stringify_annotation
+
+    if hasattr(thing, "model_fields"):
+        return "", ""
+    spelled = stringify_annotation(ArrayLike, "smart")
+    return signature.replace(spelled, "ArrayLike"), returns
+
+
+def _without_fields_of_tuples(
+    app: Any, what: str, name: str, thing: Any, skip: bool, options: Any
+) -> bool | None:
+    """A named tuple's fields stand in its signature; "alias for field number 0" says no more."""
+    return True if str(getattr(thing, "__doc__", "")).startswith("Alias for field") else None
 
 
 def _last(done: list[str]) -> str:
@@ -133,17 +149,25 @@ def _needs_gap(done: list[str], text: str, indent: int, paragraph: int) -> bool:
 def _escaped(text: str) -> str:
     bullet = _BULLET.match(text)
     head = bullet[0] if bullet else ""
-    parts = _KEEP.split(text[len(head) :])
-    return head + "".join(
-        part if place % 2 else _code_or_text(part) for place, part in enumerate(parts)
-    )
+    done = ""
+    pieces = [piece for piece in _MARKUP.split(text[len(head) :]) if piece]
+    for place, piece in enumerate(pieces):
+        if not _MARKUP.fullmatch(piece):
+            done += _plain(piece)
+            continue
+        after = pieces[place + 1][0] if place + 1 < len(pieces) else " "
+        # Markup must stand apart; an escaped space sets it apart and is not seen.
+        done += "" if not done or done[-1] in " ([{<'\"-/:" else "\\ "
+        done += _literal(piece)
+        done += "" if after in " )]}>'\"-/:.,;!?" else "\\ "
+    return head + done
 
 
-def _code_or_text(text: str) -> str:
-    pieces = _CODE.split(text)
-    return "".join(
-        f"``{piece}``" if place % 2 else _plain(piece) for place, piece in enumerate(pieces)
-    )
+def _literal(piece: str) -> str:
+    if piece.startswith(("*", ":")):
+        return piece
+    inside = piece.strip("`").strip()
+    return f"``{inside}``" if inside else _plain(piece)
 
 
 def _plain(text: str) -> str:

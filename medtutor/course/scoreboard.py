@@ -13,7 +13,7 @@ from medtutor.course.site_pages import cell
 from medtutor.course.verdicts import VERDICTS
 
 _HEAD = (
-    "| claim | paper | ours | difference | verdict | measured on | cost |\n"
+    "| claim | verdict | paper | ours | difference | measured on | cost |\n"
     "|---|---|---|---|---|---|---|"
 )
 _INTRODUCTION = """\
@@ -84,10 +84,9 @@ def _summary(rows: Sequence[Row]) -> str:
 def _row(row: Row) -> str:
     ours = row.ours or row.reason
     where = ", ".join(text for text in (row.data, row.profile) if text)
-    texts = [row.says, row.paper, ours, row.difference, "", where, row.cost]
-    cells = [html.escape(cell(text), quote=False) for text in texts]
-    cells[4] = _verdict(row)
-    return f"| {' | '.join(cells)} |"
+    texts = [row.paper, ours, row.difference, where, row.cost]
+    said, *measured = (html.escape(cell(text), quote=False) for text in [row.says, *texts])
+    return f"| {' | '.join([said, _verdict(row), *measured])} |"
 
 
 def _verdict(row: Row) -> str:

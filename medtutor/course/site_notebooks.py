@@ -13,7 +13,7 @@ from medtutor.course.chapter import Chapter
 from medtutor.course.recorded import CLAIM_MIME
 
 _PROGRESS = re.compile(r"\d+%\|.*\||\d+it \[|\?it/s|\d(it/s|s/it)")
-_CHAPTER_LINK = re.compile(r"\]\(\.\./(\d\d_\w+)/\1\.ipynb(#[^)]*)?\)")
+_CHAPTER_LINK = re.compile(r"\[([^\]]+)\]\(\.\./(\d\d_\w+)/\2\.ipynb(?:#[^)]*)?\)")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 # A link that JupyterLab shows and the page hides: it leads to a file of the repository.
 _LAB_LINK = re.compile(r'<a class="mt-lab"[^>]*>.*?</a>', re.DOTALL)
@@ -78,7 +78,8 @@ def page_notebook(execution: Execution, present: set[str]) -> str:
     for cell in node.cells:
         if cell.cell_type == "markdown":
             cell.source = _CHAPTER_LINK.sub(
-                lambda match: f"]({match[1]}.ipynb)" if match[1] in present else "]", cell.source
+                lambda link: f"[{link[1]}]({link[2]}.ipynb)" if link[2] in present else link[1],
+                cell.source,
             )
         elif cell.cell_type == "code":
             cell.outputs = [output for output in map(_shown, cell.outputs) if output is not None]

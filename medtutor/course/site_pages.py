@@ -75,7 +75,7 @@ def contents(toc: dict[str, Any], entries: Sequence[Entry]) -> dict[str, Any]:
     for part in toc["parts"]:
         for page in part["chapters"]:
             below = [
-                {"file": f"chapters/{entry.folder}"}
+                {"file": f"chapters/{entry.folder}", "title": f"{entry.number:02d} {entry.subject}"}
                 for entry in entries
                 if page["file"] == f"parts/{entry.part}" and entry.execution
             ]

@@ -51,7 +51,7 @@ def test_formula_becomes_literal_and_sections_stay():
     assert done[5] == "    prob: (B, C), in \\|0, 1\\|."
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(st.text(alphabet="ab1 *|_`\\<>:.-", min_size=1, max_size=40))
 def test_any_sentence_is_accepted(sentence):
     text = "\n".join(plain_docstring([f"Start {sentence} end"]))
