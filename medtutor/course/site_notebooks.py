@@ -14,6 +14,7 @@ from medtutor.course.recorded import CLAIM_MIME
 
 _PROGRESS = re.compile(r"\d+%\|.*\||\d+it \[|\?it/s|\d(it/s|s/it)")
 _CHAPTER_LINK = re.compile(r"\[([^\]]+)\]\(\.\./(\d\d_\w+)/\2\.ipynb(?:#[^)]*)?\)")
+_FOR_NBVAL = "# NBVAL_CHECK_OUTPUT"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 # A link that JupyterLab shows and the page hides: it leads to a file of the repository.
 _LAB_LINK = re.compile(r'<a class="mt-lab"[^>]*>.*?</a>', re.DOTALL)
@@ -82,6 +83,7 @@ def page_notebook(execution: Execution, present: set[str]) -> str:
                 cell.source,
             )
         elif cell.cell_type == "code":
+            cell.source = cell.source.removeprefix(f"{_FOR_NBVAL}\n")
             cell.outputs = [output for output in map(_shown, cell.outputs) if output is not None]
     _add_note(node, execution)
     return str(nbformat.writes(node))

@@ -163,7 +163,9 @@ def test_pictures_for_looking_at(browser, served_site, repository, size, viewpor
     with opened(browser, address, viewport, color_scheme=scheme) as page:
         for name in [*chapters(folder), "scoreboard.html", "intro.html", "status.html"]:
             page.goto(f"{address}/{name}", wait_until="load")
-            page.wait_for_timeout(300)
+            for frame in page.locator("iframe").all():      # loaded when seen
+                frame.scroll_into_view_if_needed()
+            page.wait_for_timeout(500)
             file = out / f"{name.rpartition('/')[2].removesuffix('.html')}-{size}.png"
             page.screenshot(path=file, full_page=True)
             assert file.stat().st_size > 10_000, f"{file} is blank"
