@@ -116,13 +116,15 @@ def choose_alpha(
     modes: int = 12,
     candidates: Sequence[float] = CANDIDATES,
     folds: int = 10,
+    plateau: float = 0.02,
 ) -> AlphaChoice:
     """Choose N0, and with it alpha, by leaving out one example at a time.
 
     Each example is left out in turn (above `folds` examples: one part of `folds` at a time), the
     rest blended at alpha_for(rest, N0), and the part of the example that the kept modes cannot
-    reach is measured. The smallest mean error wins; equal ones give the middle candidate. Test
-    shapes take no part.
+    reach is measured. Errors within `plateau` of the smallest count as equal, and the middle one
+    of those candidates is taken: with few examples the error hardly depends on alpha, and its
+    minimum would be chosen by chance. Test shapes take no part.
 
     Args:
         displacements: (N, n), the training examples.
@@ -130,6 +132,7 @@ def choose_alpha(
         modes: modes kept of each blend.
         candidates: values of N0 to try, increasing.
         folds: most parts that the examples are divided into.
+        plateau: relative difference of errors that counts as none.
     """
     examples = example_set(displacements)
     if len(candidates) == 0 or min(candidates) <= 0:
@@ -143,6 +146,6 @@ def choose_alpha(
             blend = blend_covariance(learned, physical, alpha_for(len(rest), half), modes=modes)
             errors[half] += blend.unexplained(examples[part]) / len(parts)
     lowest = min(errors.values())
-    equal = [half for half in candidates if errors[half] <= lowest * (1 + 1e-6)]
+    equal = [half for half in candidates if errors[half] <= lowest * (1 + plateau)]
     half = equal[len(equal) // 2]
     return AlphaChoice(alpha_for(len(examples), half), half, errors)

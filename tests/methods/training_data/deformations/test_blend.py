@@ -84,7 +84,8 @@ def test_alpha_rule():
 
 
 def test_choice_is_the_candidate_of_least_error():
-    choice = choose_alpha(EXAMPLES, PHYSICAL, modes=5, candidates=(0.3, 3.0, 30.0))
+    knobs = {"modes": 5, "candidates": (0.3, 3.0, 30.0)}
+    choice = choose_alpha(EXAMPLES, PHYSICAL, **knobs, plateau=1e-9)
     by_hand = {}
     for half in (0.3, 3.0, 30.0):
         errors = []
@@ -96,6 +97,8 @@ def test_choice_is_the_candidate_of_least_error():
     assert choice.errors == pytest.approx(by_hand)
     assert choice.half == min(by_hand, key=by_hand.get)
     assert choice.alpha == alpha_for(6, choice.half)
+    # A plateau as wide as the whole curve: all are equal, the middle candidate it is.
+    assert choose_alpha(EXAMPLES, PHYSICAL, **knobs, plateau=9.0).half == 3.0
 
 
 def test_choice_without_evidence_takes_the_middle():
