@@ -17,6 +17,10 @@ _HEAD = (
     "|---|---|---|---|---|---|---|"
 )
 _INTRODUCTION = """\
+---
+html_theme.sidebar_secondary.remove: true
+---
+
 # Scoreboard
 
 Every claim of every chapter, measured. A verdict is computed from the values, never typed: method
