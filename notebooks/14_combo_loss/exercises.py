@@ -23,9 +23,7 @@ def odds_of_the_threshold(threshold):
 
 
 def combo_by_hand(logits, target, ce_weight, fn_weight, smooth):
-    return combo_loss(
-        logits, target, ce_weight=ce_weight, fn_weight=fn_weight, smooth=smooth
-    )
+    return combo_loss(logits, target, ce_weight=ce_weight, fn_weight=fn_weight, smooth=smooth)
 
 
 def sign_slip(logits, target, ce_weight, fn_weight, smooth):
