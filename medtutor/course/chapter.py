@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr, ValidationError
 
-from medtutor.course.explain import nearest, sentences
-from medtutor.course.paths import notebooks_folder, shown
-from medtutor.course.schema import (
+from medtutor.course.declaration.explain import nearest, sentences
+from medtutor.course.declaration.schema import (
     KINDS,
     PARTS,
     PROFILES,
@@ -21,7 +20,8 @@ from medtutor.course.schema import (
     Part,
     Profile,
 )
-from medtutor.course.yaml_reader import YamlError, read_mapping
+from medtutor.course.declaration.yaml_reader import YamlError, read_mapping
+from medtutor.course.paths import notebooks_folder, shown
 
 if TYPE_CHECKING:
     from medtutor.course.claims import Ledger

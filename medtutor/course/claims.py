@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from medtutor.course.chapter import Chapter, check_profile
-from medtutor.course.explain import nearest
-from medtutor.course.lines import CASE_DIGITS, VALUE_DIGITS, Cases, Finding, significant
-from medtutor.course.recorded import CLAIM_MIME, Recorded
-from medtutor.course.schema import Claim
+from medtutor.course.declaration.explain import nearest
+from medtutor.course.declaration.schema import Claim
+from medtutor.course.ledger.lines import CASE_DIGITS, VALUE_DIGITS, Cases, Finding, significant
+from medtutor.course.ledger.recorded import CLAIM_MIME, Recorded
+from medtutor.course.ledger.verdicts import VERDICTS, Judgement, Verdict, judge
 from medtutor.course.stats import Floats, finite
-from medtutor.course.verdicts import VERDICTS, Judgement, Verdict, judge
 
 __all__ = ["CLAIM_MIME", "VERDICTS", "ClaimError", "Judgement", "Ledger", "Recorded", "Verdict",
            "judge"]

@@ -60,7 +60,7 @@ def list_command(
 ) -> None:
     """List the chapters."""
     if markdown:
-        from medtutor.course.readme_table import readme_table
+        from medtutor.course.pages.readme_table import readme_table
 
         print(readme_table())
         return
@@ -136,12 +136,12 @@ def run(
 ) -> None:
     """Execute chapters, hold their cost to the budget, record their claims."""
     from medtutor.course.chapter import check_profile
-    from medtutor.course.machine import cores
-    from medtutor.course.many import Job, divided, run_many
-    from medtutor.course.parameters import parse_value
+    from medtutor.course.declaration.parameters import parse_value
+    from medtutor.course.declaration.schema import expanded
     from medtutor.course.run import limit_seconds
-    from medtutor.course.run_view import RunView
-    from medtutor.course.schema import expanded
+    from medtutor.course.running.machine import cores
+    from medtutor.course.running.many import Job, divided, run_many
+    from medtutor.course.running.run_view import RunView
 
     chosen = _chapters(chapters)
     if not chosen:
@@ -187,7 +187,7 @@ def claims(chapters: Some = None, as_json: AsJson = False) -> None:
             ]
             print(json.dumps(marked, indent=1, ensure_ascii=False))
             return
-        from medtutor.course.claims_table import claims_table
+        from medtutor.course.ledger.claims_table import claims_table
 
         _console().print(claims_table(lines, chosen))
     except ValueError as error:
@@ -203,7 +203,7 @@ def check(
 ) -> None:
     """Hold chapters to their contract: sections, cells, parameters, symbols, exercises, claims."""
     from medtutor.course.contract import violations
-    from medtutor.course.stubs import write_stubs
+    from medtutor.course.practice.stubs import write_stubs
 
     out, errors = _console(), _console(stderr=True)
     broken = 0

@@ -6,9 +6,9 @@ from typing import Any
 
 from medtutor.course import code_rules
 from medtutor.course.chapter import Chapter
+from medtutor.course.declaration.schema import Profile
 from medtutor.course.paths import repository, shown
-from medtutor.course.schema import Profile
-from medtutor.course.titles import headings
+from medtutor.course.running.titles import headings
 
 SECTIONS = (
     "What you will be able to do",
@@ -173,7 +173,7 @@ def _reference(chapter: Chapter, notebook: Any) -> Iterator[str]:
 
 def _exercises(chapter: Chapter, notebook: Any, code: list[code_rules.Code]) -> Iterator[str]:
     from medtutor.course.exercises import exercises_of
-    from medtutor.course.stubs import stale_stubs
+    from medtutor.course.practice.stubs import stale_stubs
 
     if not chapter.exercises:
         if not chapter.draft:

@@ -13,9 +13,9 @@ from typing import Literal
 
 import psutil
 
-from medtutor.course import machine
-from medtutor.course.memory import GIB
 from medtutor.course.paths import RepositoryNotFound, repository
+from medtutor.course.running import machine
+from medtutor.course.running.memory import GIB
 
 State = Literal["ok", "note", "wrong"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")

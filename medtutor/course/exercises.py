@@ -19,9 +19,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from medtutor.course.agreement import brief, difference, kind
-from medtutor.course.answer import CheckResult
 from medtutor.course.chapter import Chapter, load_chapter
+from medtutor.course.practice.agreement import brief, difference, kind
+from medtutor.course.practice.answer import CheckResult
 
 __all__ = ["CheckResult", "Exercise", "ExerciseError", "check", "exercises_of", "judge_attempt"]
 

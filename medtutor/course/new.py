@@ -10,10 +10,10 @@ import yaml
 
 from medtutor.course.chapter import list_chapters, load_chapter
 from medtutor.course.contract import SECTIONS
-from medtutor.course.explain import nearest
+from medtutor.course.declaration.explain import nearest
+from medtutor.course.declaration.schema import PARTS
 from medtutor.course.paths import notebooks_folder
-from medtutor.course.schema import PARTS
-from medtutor.course.stubs import stub_of
+from medtutor.course.practice.stubs import stub_of
 from medtutor.course.writing import replace_text
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from medtutor.course.chapter import Chapter
-from medtutor.course.lines import CASE_DIGITS, Finding, Line, significant
+from medtutor.course.declaration.schema import PROFILES
+from medtutor.course.ledger.lines import CASE_DIGITS, Finding, Line, significant
+from medtutor.course.ledger.recorded import CLAIM_MIME
+from medtutor.course.ledger.results_lock import one_writer
+from medtutor.course.ledger.source_hash import source_hash
+from medtutor.course.ledger.verdicts import judge
 from medtutor.course.paths import shown
-from medtutor.course.recorded import CLAIM_MIME
-from medtutor.course.results_lock import one_writer
-from medtutor.course.schema import PROFILES
-from medtutor.course.source_hash import source_hash
-from medtutor.course.verdicts import judge
 from medtutor.course.writing import NotWritten, replace_text
 
 __all__ = ["BadResults", "NotWritten", "VerdictChanged", "best_lines", "harvest", "is_stale",

@@ -9,13 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medtutor.course import machine
 from medtutor.course.chapter import Chapter, ChapterError
-from medtutor.course.ending import termination_is_an_exit
-from medtutor.course.parameters import UnknownParameter, WrongParameter, resolve
+from medtutor.course.declaration.parameters import UnknownParameter, WrongParameter, resolve
+from medtutor.course.declaration.schema import Budget
 from medtutor.course.paths import build_folder, results_folder, shown
-from medtutor.course.run_errors import CellFailed, GpuAbsent, KernelDied, OverBudget, RunError
-from medtutor.course.schema import Budget
+from medtutor.course.running import machine
+from medtutor.course.running.ending import termination_is_an_exit
+from medtutor.course.running.run_errors import (
+    CellFailed,
+    GpuAbsent,
+    KernelDied,
+    OverBudget,
+    RunError,
+)
 from medtutor.course.writing import NotWritten, replace_text
 
 __all__ = [
@@ -150,7 +156,7 @@ def _execute(
     import nbformat
     import papermill
 
-    from medtutor.course import engine
+    from medtutor.course.running import engine
 
     notebook = _read_notebook(chapter)
     watch = engine.Watch(

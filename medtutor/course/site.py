@@ -14,14 +14,14 @@ from pathlib import Path
 
 import yaml
 
-from medtutor.course.api_reference import write_reference
 from medtutor.course.chapter import list_chapters
+from medtutor.course.ledger.scoreboard import believed, scoreboard_page
+from medtutor.course.pages.api_reference import write_reference
+from medtutor.course.pages.site_html import broken_links, finish_pages, outside_requests
+from medtutor.course.pages.site_notebooks import find_execution, page_notebook
+from medtutor.course.pages.site_pages import contents, read_entries, status_page, with_tables
 from medtutor.course.paths import build_folder, repository, results_folder, shown
 from medtutor.course.results import read
-from medtutor.course.scoreboard import believed, scoreboard_page
-from medtutor.course.site_html import broken_links, finish_pages, outside_requests
-from medtutor.course.site_notebooks import find_execution, page_notebook
-from medtutor.course.site_pages import contents, read_entries, status_page, with_tables
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 

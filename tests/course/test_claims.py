@@ -8,7 +8,7 @@ import pytest
 
 from medtutor.course.chapter import Chapter
 from medtutor.course.claims import CLAIM_MIME, VERDICTS, ClaimError, Ledger
-from medtutor.course.wording import MARKS
+from medtutor.course.ledger.wording import MARKS
 
 NEW = [0.70, 0.72, 0.73, 0.71, 0.74]
 OLD = [0.60, 0.63, 0.61, 0.64, 0.62]

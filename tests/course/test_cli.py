@@ -11,11 +11,12 @@ import nbformat
 import pytest
 
 from medtutor import __version__
-from medtutor.course import cli, machine, many
+from medtutor.course import cli
 from medtutor.course.chapter import load_chapter
-from medtutor.course.many import Job, Outcome, divided, run_many
 from medtutor.course.new import make_chapter
 from medtutor.course.run import RunReport
+from medtutor.course.running import machine, many
+from medtutor.course.running.many import Job, Outcome, divided, run_many
 
 
 @pytest.fixture
@@ -224,7 +225,7 @@ def test_terminal_shows_a_bar_and_a_table():
     from rich.console import Console
 
     from medtutor.course.run import Progress
-    from medtutor.course.run_view import RunView
+    from medtutor.course.running.run_view import RunView
 
     out = Console(file=StringIO(), force_terminal=True, width=120)
     view = RunView({"14_tiny": (60, 3)}, out, out)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from medtutor.course import doctor
-from medtutor.course.memory import GIB
+from medtutor.course.running.memory import GIB
 
 
 def states(findings):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from medtutor.course.answer import CheckResult
 from medtutor.course.chapter import load_chapter
 from medtutor.course.exercises import (
     Exercise,
@@ -16,6 +15,7 @@ from medtutor.course.exercises import (
     exercises_of,
     judge_attempt,
 )
+from medtutor.course.practice.answer import CheckResult
 
 
 def exercise(reference, cases, **more):

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from medtutor.course import results, results_lock
+from medtutor.course import results
 from medtutor.course.chapter import Chapter
 from medtutor.course.claims import CLAIM_MIME
-from medtutor.course.lines import significant
+from medtutor.course.ledger import results_lock
+from medtutor.course.ledger.lines import significant
 from medtutor.course.results import (
     BadResults,
     NotWritten,

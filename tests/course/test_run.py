@@ -16,11 +16,8 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from medtutor.course import machine
 from medtutor.course import run as running
-from medtutor.course.engine import ThisInterpreter, Watch
-from medtutor.course.memory import GIB, Meter
-from medtutor.course.parameters import parse
+from medtutor.course.declaration.parameters import parse
 from medtutor.course.run import (
     GpuAbsent,
     KernelDied,
@@ -30,7 +27,10 @@ from medtutor.course.run import (
     WrongParameter,
     run_chapter,
 )
-from medtutor.course.titles import headings, title_above
+from medtutor.course.running import machine
+from medtutor.course.running.engine import ThisInterpreter, Watch
+from medtutor.course.running.memory import GIB, Meter
+from medtutor.course.running.titles import headings, title_above
 
 WORKERS = """\
 import os, time
@@ -147,7 +147,7 @@ def test_killed_runner_leaves_nothing(tiny, number):
 @pytest.fixture
 def executed(tiny, claim, monkeypatch):
     """A chapter whose execution is pretended, with a claim recorded; and its file of results."""
-    from medtutor.course.recorded import CLAIM_MIME
+    from medtutor.course.ledger.recorded import CLAIM_MIME
 
     chapter = tiny.chapter("ledger", claim=claim)
     recorded = chapter.ledger("quick", "default", [0]).record("twice_two", method=[4.0])

@@ -1,11 +1,9 @@
 """What stands in book/results was computed from the values beside it, by the code that is here."""
 
-from statistics import fmean
 
 import pytest
 
 from medtutor.course.chapter import list_chapters
-from medtutor.course.claims import judge
 from medtutor.course.paths import results_folder
 from medtutor.course.results import is_stale, read
 

@@ -13,7 +13,7 @@ import pytest
 
 from medtutor.course.chapter import list_chapters
 from medtutor.course.exercises import exercises_of, judge_attempt
-from medtutor.course.stubs import TAG, stale_stubs, stubs
+from medtutor.course.practice.stubs import TAG, stale_stubs, stubs
 
 CHAPTERS = [chapter for chapter in list_chapters() if not chapter.draft]
 EXERCISES = [(chapter, name) for chapter in CHAPTERS for name in chapter.exercises]

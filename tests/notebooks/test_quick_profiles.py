@@ -31,6 +31,7 @@ def test_same_seed_same_machine_same_numbers(chapter):
         run_chapter(chapter, profile="quick", results=build_folder() / "results")
     assert "NBVAL_CHECK_OUTPUT" in executed.read_text(), "no cell is marked for comparison"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider",
-         "-q", str(executed)], capture_output=True, text=True, cwd=chapter.folder)
+        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env",
+         "-p", "no:cacheprovider", "-q", str(executed)],
+        capture_output=True, text=True, cwd=chapter.folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_up_course import make_course
 
-from medtutor.course import api_reference
+from medtutor.course.pages import api_reference
 from medtutor.course.paths import build_folder
 from medtutor.course.site import build
 

@@ -5,7 +5,7 @@ from docutils.core import publish_doctree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medtutor.course.api_docstrings import plain_docstring
+from medtutor.course.pages.api_docstrings import plain_docstring
 
 
 def faults(text: str) -> list[str]:

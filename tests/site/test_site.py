@@ -7,9 +7,9 @@ import pytest
 from made_up_course import LINE, make_course
 from site_under_test import REPOSITORY, working_in
 
+from medtutor.course.pages.site_html import broken_links, outside_requests, read_links
 from medtutor.course.paths import build_folder
 from medtutor.course.site import SiteFailed, build, stage
-from medtutor.course.site_html import broken_links, outside_requests, read_links
 
 CHAPTER = "14_combo_loss"
 
@@ -132,7 +132,7 @@ def test_committed_lines_go_before_throw_away_ones(course):
 
 
 def test_warning_stops_the_build_and_keeps_the_old_site(course, monkeypatch):
-    monkeypatch.setattr("medtutor.course.api_reference.public_modules", lambda package: [])
+    monkeypatch.setattr("medtutor.course.pages.api_reference.public_modules", lambda package: [])
     old = build_folder() / "site"
     old.mkdir()
     (old / "index.html").write_text("the old one")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from medtutor.course.schema import Claim
+from medtutor.course.declaration.schema import Claim
 
 # A mark beside the word, so that a table can be scanned; the word alone says it all.
 MARKS = {

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from medtutor.course.chapter import load_chapter
-from medtutor.course.stubs import StubError, stale_stubs, stub_of, stubs, write_stubs
+from medtutor.course.practice.stubs import StubError, stale_stubs, stub_of, stubs, write_stubs
 
 FUNCTION = '''def f(a,
       b):

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from medtutor.course.schema import Kind, Profile
-from medtutor.course.verdicts import Verdict
+from medtutor.course.declaration.schema import Kind, Profile
+from medtutor.course.ledger.verdicts import Verdict
 
 VALUE_DIGITS = 6            # significant digits: beyond what another machine repeats
 CASE_DIGITS = 4

@@ -6,8 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from medtutor.course.schema import Claim
-from medtutor.course.verdicts import judge
+from medtutor.course.declaration.schema import Claim
+from medtutor.course.ledger.verdicts import judge
 
 CLAIMS = 2000
 SEEDS = 5

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.table import Table
 
-from medtutor.course import wording
 from medtutor.course.chapter import Chapter, list_chapters
+from medtutor.course.declaration.schema import Claim
+from medtutor.course.ledger import wording
 from medtutor.course.results import best_lines, is_stale
-from medtutor.course.schema import Claim
 
 
 @dataclass(frozen=True)

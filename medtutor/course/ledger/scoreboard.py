@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from medtutor.course import wording
 from medtutor.course.chapter import Chapter
-from medtutor.course.claims_table import Row, scoreboard_rows
-from medtutor.course.site_pages import cell
-from medtutor.course.verdicts import VERDICTS
+from medtutor.course.ledger import wording
+from medtutor.course.ledger.claims_table import Row, scoreboard_rows
+from medtutor.course.ledger.verdicts import VERDICTS
+from medtutor.course.pages.site_pages import cell
 
 _HEAD = (
     "| claim | verdict | paper | ours | difference | measured on | cost |\n"

@@ -4,9 +4,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from medtutor.course import source_hash as module
 from medtutor.course.chapter import Chapter
-from medtutor.course.source_hash import MethodNotFound, code_only, source_hash
+from medtutor.course.ledger import source_hash as module
+from medtutor.course.ledger.source_hash import MethodNotFound, code_only, source_hash
 
 SOURCE = '''"""What it is."""
 import math  # for the root

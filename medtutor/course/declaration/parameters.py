@@ -4,8 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medtutor.course.chapter import Chapter
-from medtutor.course.explain import nearest
-from medtutor.course.schema import RESERVED, TYPES_IN_WORDS, ParameterType, expanded, is_of_type
+from medtutor.course.declaration.explain import nearest
+from medtutor.course.declaration.schema import (
+    RESERVED,
+    TYPES_IN_WORDS,
+    ParameterType,
+    expanded,
+    is_of_type,
+)
 
 
 class WrongParameter(ValueError):

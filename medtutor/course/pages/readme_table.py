@@ -1,8 +1,8 @@
 """The README's table of chapters, in Markdown: `medtutor list --markdown`."""
 
 from medtutor.course.chapter import list_chapters
+from medtutor.course.pages.site_pages import Entry, read_entries
 from medtutor.course.paths import repository
-from medtutor.course.site_pages import Entry, read_entries
 
 
 def readme_table() -> str:

@@ -31,7 +31,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from medtutor.course.schema import PROFILES, Claim
+from medtutor.course.declaration.schema import PROFILES, Claim
 from medtutor.course.stats import Floats, PairedDifference, finite, paired_interval
 
 Verdict = Literal["reproduced", "direction only", "inconclusive", "not reproduced", "not run"]

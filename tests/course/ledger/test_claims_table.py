@@ -8,8 +8,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
 from medtutor.course.chapter import Chapter
-from medtutor.course.claims_table import claims_table, scoreboard_rows
-from medtutor.course.source_hash import source_hash
+from medtutor.course.ledger.claims_table import claims_table, scoreboard_rows
+from medtutor.course.ledger.source_hash import source_hash
 
 
 def make(folder, number, draft=False):

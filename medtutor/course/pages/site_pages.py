@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from medtutor.course.chapter import Chapter
-from medtutor.course.site_notebooks import Execution
+from medtutor.course.pages.site_notebooks import Execution
 
 _MARKER = re.compile(r"^<!-- chapters: (\w+) -->$", re.MULTILINE)
 

@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 
 from medtutor.course.chapter import Chapter
-from medtutor.course.recorded import CLAIM_MIME
+from medtutor.course.ledger.recorded import CLAIM_MIME
 
 _PROGRESS = re.compile(r"\d+%\|.*\||\d+it \[|\?it/s|\d(it/s|s/it)")
 _CHAPTER_LINK = re.compile(r"\[([^\]]+)\]\(\.\./(\d\d_\w+)/\2\.ipynb(?:#[^)]*)?\)")

@@ -18,9 +18,9 @@ from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
-from medtutor.course.ending import end_tree, ends_with_this_process
-from medtutor.course.memory import Meter
-from medtutor.course.titles import title_above
+from medtutor.course.running.ending import end_tree, ends_with_this_process
+from medtutor.course.running.memory import Meter
+from medtutor.course.running.titles import title_above
 
 NAME = "medtutor"
 

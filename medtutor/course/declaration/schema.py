@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from medtutor.course.explain import Wrong
+from medtutor.course.declaration.explain import Wrong
 
 Profile = Literal["quick", "lesson", "full"]
 PROFILES: tuple[Profile, ...] = get_args(Profile)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtutor.course.agreement import brief, difference, kind
+from medtutor.course.practice.agreement import brief, difference, kind
 
 NAN, INF = float("nan"), float("inf")
 

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from medtutor.course.many import Outcome
 from medtutor.course.run import Progress as Seen
+from medtutor.course.running.many import Outcome
 
 
 class RunView:

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from medtutor.course import wording
-from medtutor.course.schema import Claim
+from medtutor.course.declaration.schema import Claim
+from medtutor.course.ledger import wording
+from medtutor.course.ledger.verdicts import Judgement
 from medtutor.course.stats import sign_flip_p
-from medtutor.course.verdicts import Judgement
 
 CLAIM_MIME = "application/vnd.medtutor.claim+json"
 

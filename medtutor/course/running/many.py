@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medtutor.course import machine
 from medtutor.course.chapter import ChapterError, UnknownChapter, load_chapter
-from medtutor.course.ending import termination_is_an_exit
-from medtutor.course.parameters import WrongParameter, parse
+from medtutor.course.declaration.parameters import WrongParameter, parse
 from medtutor.course.run import Progress, RunError, RunReport, run_chapter
+from medtutor.course.running import machine
+from medtutor.course.running.ending import termination_is_an_exit
 
 Watcher = Callable[[str, Progress], None]
 

@@ -1,0 +1,1 @@
+"""From measured values to verdicts, and from verdicts to lines, tables and the scoreboard."""

@@ -1,0 +1,1 @@
+"""The pages of the site that nobody writes by hand."""

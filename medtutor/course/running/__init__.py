@@ -1,0 +1,1 @@
+"""One run of a notebook under a meter, and several beside one another."""
