@@ -36,7 +36,7 @@ class Meter(threading.Thread):
     def __init__(
         self,
         root: int,
-        every: float = 0.25,
+        every: float = 0.5,
         on_sample: Callable[[float, float], None] | None = None,
     ) -> None:
         super().__init__(daemon=True, name="memory meter")
