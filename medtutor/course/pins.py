@@ -13,8 +13,8 @@ def pins(module: str, symbol: str | None) -> tuple[str | None, tuple[str, ...]]:
     """Return the test file of a symbol (relative to the repository) and the tests that mention it.
 
     ``medtutor.metrics.overlap`` is mirrored by ``tests/metrics/test_overlap.py``; where a module
-    has no test of its own, the one of the package that holds it counts. Without a symbol, all
-    tests of the mirror file pin the module.
+    has no test of its own, the one of the package that holds it counts, and within a method that
+    is a folder all tests of that folder. Without a symbol, all tests of the mirror file pin it.
     """
     try:
         root = repository()
@@ -33,6 +33,9 @@ def _mirrors(tests: Path, parts: list[str]) -> Iterator[Path]:
     folder = tests.joinpath(*parts)
     if folder.is_dir():
         yield from sorted(folder.glob("test_*.py"))
+    method = tests.joinpath(*parts[:3])     # methods/training_data/deformations
+    if len(parts) > 3 and method.is_dir():
+        yield from sorted(method.glob("test_*.py"))
     for end in range(len(parts), 0, -1):
         file = tests.joinpath(*parts[: end - 1]) / f"test_{parts[end - 1]}.py"
         if file.is_file():

@@ -61,15 +61,18 @@ def claims_table(
         lines: result lines, as ``results.read`` gives them.
         chapters: whose claims to show; all of them without it.
     """
-    table = Table(title="Claims: the papers and our measurements", show_lines=True)
-    for head in ("chapter", "claim", "paper", "ours", "difference", "verdict", "measured on"):
-        table.add_column(head, overflow="fold")
+    table = Table(title="Claims: the papers and our measurements", show_lines=True, expand=True)
+    heads = ("claim", "paper", "ours", "difference", "verdict", "measured on")
+    for head, share in zip(heads, (4, 2, 4, 2, 2, 2), strict=True):
+        table.add_column(head, overflow="fold", ratio=share)
     count = stale = 0
     for row in scoreboard_rows(list_chapters() if chapters is None else chapters, lines):
         count, stale = count + 1, stale + row.stale
         verdict = wording.verdict(row.verdict) + (" (stale)" if row.stale else "")
         where = ", ".join(text for text in (row.data, row.profile, row.cost) if text)
-        cells = (row.chapter, row.says, row.paper, row.ours, row.difference, verdict, where)
+        paper = row.paper.split(" (")[0]                    # where it says so stands in the book
+        claim = f"{row.chapter[:2]} {row.says}"
+        cells = (claim, paper, row.ours, row.difference, verdict, where)
         table.add_row(*(cell.replace("[", r"\[") for cell in cells))
     table.caption = f"{count} line{'s' * (count != 1)}, {stale} stale" + (
         ": notebook, method or rule changed since; medtutor run measures again" if stale else ""
