@@ -118,6 +118,18 @@ def test_run_of_an_earlier_version_says_so(course):
     assert "before the last change" in (build_folder() / "site_source/status.md").read_text()
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_injected_parameters_are_shown_where_they_differ(course, same):
+    path = course / "build/executed" / f"{CHAPTER}.ipynb"
+    node = nbformat.read(path, as_version=4)
+    injected, = (c for c in node.cells if "injected-parameters" in c.metadata.get("tags", []))
+    taught, = (c for c in node.cells if "parameters" in c.metadata.get("tags", []))
+    injected.source = "# Parameters\n" + taught.source if same else "seeds = [7]  # injected"
+    nbformat.write(node, path)
+    page = (stage() / "chapters" / f"{CHAPTER}.ipynb").read_text()
+    assert ("injected" in page) is not same
+
+
 def test_committed_lines_go_before_throw_away_ones(course):
     folder = course / "build/results"
     folder.mkdir()

@@ -30,8 +30,8 @@ reproduced
 : The whole interval lies where the claim says.
 
 direction only
-: The difference points the way the claim says, but there are fewer than five seeds, or the run was
-  too small to judge.
+: The difference points the way the claim says, but there are fewer than five seeds, the run was too
+  small to judge, or a curve rises or falls as a whole and not every step of it is shown by itself.
 
 inconclusive
 : The interval allows both, or a small run points the other way.

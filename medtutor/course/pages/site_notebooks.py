@@ -1,5 +1,6 @@
 """Executed notebooks made ready for the page: which there are, when they ran, what is left out."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -67,7 +68,8 @@ def page_notebook(execution: Execution, present: set[str]) -> str:
     """Return the notebook as the site shows it.
 
     A line under the title says which run this is; progress bars and widget state, which mean
-    nothing without a kernel, are left out; links to other chapters lead to their pages.
+    nothing without a kernel, are left out, and so are injected parameters that say what the
+    parameters cell says; links to other chapters lead to their pages.
 
     Args:
         execution: the executed notebook.
@@ -76,6 +78,9 @@ def page_notebook(execution: Execution, present: set[str]) -> str:
     node = nbformat.from_dict(json.loads(json.dumps(execution.node)))
     node.metadata.pop("widgets", None)
     node.metadata.pop("papermill", None)
+    taught, injected = _tagged(node, "parameters"), _tagged(node, "injected-parameters")
+    if taught and injected and _values(taught) == _values(injected):
+        node.cells.remove(injected)
     for cell in node.cells:
         if cell.cell_type == "markdown":
             cell.source = _CHAPTER_LINK.sub(
@@ -101,6 +106,20 @@ def _code(node: Any) -> list[str]:
         for cell in node.cells
         if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
     ]
+
+
+def _tagged(node: Any, tag: str) -> Any:
+    return next((cell for cell in node.cells if tag in cell.metadata.get("tags", [])), None)
+
+
+def _values(cell: Any) -> dict[str, str]:
+    """Return each name that the cell sets and the source of its value."""
+    return {
+        ast.unparse(target): ast.unparse(line.value)
+        for line in ast.parse(cell.source).body
+        if isinstance(line, ast.Assign)
+        for target in line.targets
+    }
 
 
 def _shown(output: Any) -> Any:
