@@ -13,7 +13,7 @@ _SECTION = re.compile(
     r"Returns|See Also|Todo|Warns|Warning|Warnings|Yields):"
 )
 _MARKUP = re.compile(                   # code, a role, emphasis
-    r"(``.+?``|`[^`]+`|:[\w:]+:`[^`]+`"
+    r"(``.+?``|`[^`]+`|:(?:py:)?(?:attr|class|data|exc|func|meth|mod|obj):`[^`]+`"
     r"|(?<![^\s(])\*[^\s*`\\](?:[^*`\\]*[^\s*`\\])?\*(?![^\s.,:;)]))"
 )
 _BORDER = re.compile(r"=+( +=+)+")
@@ -156,8 +156,9 @@ def _escaped(text: str) -> str:
             done += _plain(piece)
             continue
         after = pieces[place + 1][0] if place + 1 < len(pieces) else " "
-        # Markup must stand apart; an escaped space sets it apart and is not seen.
-        done += "" if not done or done[-1] in " ([{<'\"-/:" else "\\ "
+        # Markup must stand apart, and not first in quotes or brackets, because reStructuredText
+        # takes <``>`` for quoted text; an escaped space sets it apart and is not seen.
+        done += "" if not done or done[-1] == " " else "\\ "
         done += _literal(piece)
         done += "" if after in " )]}>'\"-/:.,;!?" else "\\ "
     return head + done
