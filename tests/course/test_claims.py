@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from medtutor.course.chapter import Chapter
 from medtutor.course.claims import CLAIM_MIME, VERDICTS, ClaimError, Ledger
@@ -96,7 +97,7 @@ def test_notebook_output(ledger):
 
 
 def test_ipython_shows_it(ledger):
-    formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
+    formatter = DisplayFormatter()
     shown, _ = formatter.format(ledger.record("small_structures", NEW, OLD))
     assert {"text/plain", "text/html", CLAIM_MIME} <= set(shown)
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -196,5 +197,4 @@ def test_errors(call, words):
 
 
 def test_finite_takes_tensors():
-    torch = pytest.importorskip("torch")
     assert finite(torch.tensor([1.0, 2.0]), "method").tolist() == [1, 2]
