@@ -25,6 +25,8 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 
 BIN := .venv/bin
 READY := .venv/.ready-gpu$(GPU)
+TESTED := .venv/.ready-tests-gpu$(GPU)
+TRITON := triton==3.9.0
 MEDTUTOR := $(BIN)/medtutor
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -51,6 +53,11 @@ $(READY): pyproject.toml constraints.txt
 	rm -f .venv/.ready-*
 	touch $@
 
+# Triton's interpreter and compiler, for the tests of the GPU kernels; with GPU=1 torch brings its own.
+$(TESTED): $(READY)
+	@[ "$(GPU)" = 1 ] || [ "$$(uname -s)" != Linux ] || $(BIN)/pip install --quiet -c constraints.txt '$(TRITON)'
+	touch $@
+
 lab: $(READY)  ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_start_here/00_start_here.ipynb
 
@@ -60,7 +67,7 @@ chapters: $(READY)  ## execute the chapters with papermill into build/executed
 book: chapters  ## execute the chapters, then build the site: build/site/index.html
 	@$(MEDTUTOR) book
 
-test: $(READY)  ## ruff, mypy, unit tests, quick profiles, the site, the browser
+test: $(TESTED)  ## ruff, mypy, unit tests, quick profiles, the site, the browser
 	@$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/python -m pytest

@@ -10,9 +10,15 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 
+import torch  # noqa: E402  one thread, said above
+
 # Real data for the tests: $MEDTUTOR_DATA, else a folder shared/data beside the checkout.
 if "MEDTUTOR_DATA" not in os.environ and (REPOSITORY.parent / "shared/data").is_dir():
     os.environ["MEDTUTOR_DATA"] = str(REPOSITORY.parent / "shared/data")
+
+# Without a GPU Triton's kernels are interpreted. Read when Triton is first imported.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(scope="session")
@@ -44,10 +50,7 @@ def chromium() -> str:
 
 @pytest.fixture(autouse=True)
 def _one_torch_thread():
-    import sys
-
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    torch.set_num_threads(1)
     yield
 
 
@@ -57,14 +60,9 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: max(
         (late.index(part) + 1 for part in item.path.relative_to(REPOSITORY).parts if part in late),
         default=0))
-    gpu = None
     for item in items:
         if item.get_closest_marker("slow") and "slow" not in (config.option.markexpr or ""):
             item.add_marker(pytest.mark.skip(reason="not run: slow; run with -m slow"))
         if item.get_closest_marker("gpu"):
-            if gpu is None:
-                import torch
-
-                gpu = torch.cuda.is_available()
-            if not gpu:
+            if not torch.cuda.is_available():
                 item.add_marker(pytest.mark.skip(reason="not run: no CUDA device"))
