@@ -28,7 +28,12 @@ class Case:
         peers: makers of a peer's call, by a name of `PEERS`. A maker imports its package and
             prepares the inputs; it raises ImportError where the package is not installed.
         wanted: least ratio to a peer, by its name; "floor" is the most times the floor, "seconds"
-            the most seconds, "megabytes" the most extra memory.
+            the most seconds, "megabytes" (of 10^6 bytes) the most extra memory.
+        series: cases of one series differ in size only and are joined by a line in the plot; found
+            from `case` by leaving out its sizes when not given.
+
+    A call leaves nothing behind that the next one would find: it returns what it made, and takes
+    gradients with `torch.autograd.grad` rather than into `.grad`.
     """
 
     op: str
@@ -37,3 +42,4 @@ class Case:
     ours: Call
     peers: dict[str, Callable[[], Call]] = field(default_factory=dict)
     wanted: dict[str, float] = field(default_factory=dict)
+    series: str = ""

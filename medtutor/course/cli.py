@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from medtutor.course.bench import EXAMPLES, bench
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -241,10 +243,8 @@ def new(
         _wrong_use(str(error))
     except (ValueError, OSError) as error:
         _failed(str(error))
-    _console().print(
-        f"made {shown(folder)}; next: medtutor run {number}, medtutor check {number}",
-        highlight=False,
-    )
+    said = f"made {shown(folder)}; next: medtutor run {number}, medtutor check {number}"
+    _console().print(said, highlight=False)
 
 
 @app.command(epilog="Examples: medtutor book · medtutor book --profile quick")
@@ -267,6 +267,9 @@ def book(
     _console().print(f"built {shown(Path(page))}", highlight=False)
 
 
+app.command(epilog=EXAMPLES)(bench)
+
+
 def _chapters(which: list[str]) -> "list[Chapter]":
     """Return the chapters named, each once; all of them for none or ``all``."""
     from medtutor.course.chapter import ChapterError, UnknownChapter, list_chapters, load_chapter
@@ -275,8 +278,7 @@ def _chapters(which: list[str]) -> "list[Chapter]":
     try:
         if not which or which == ["all"]:
             return list_chapters()
-        chapters = {chapter.name: chapter for chapter in map(load_chapter, which)}
-        return list(chapters.values())
+        return list({chapter.name: chapter for chapter in map(load_chapter, which)}.values())
     except (UnknownChapter, RepositoryNotFound) as error:
         _wrong_use(str(error))
     except ChapterError as error:
@@ -296,5 +298,3 @@ def _failed(message: str, code: int = 1) -> NoReturn:
 
 def _wrong_use(message: str) -> NoReturn:
     _failed(message, code=2)
-
-
