@@ -12,16 +12,19 @@ from ._bounds import Bounds, bounds
 
 FAST = {"nogil": True, "cache": True, "error_model": "numpy",
         "fastmath": {"contract", "reassoc", "nsz"}}
+GREY = {torch.float32: np.float32, torch.float64: np.float64, torch.uint8: np.uint8}
 
 
 def draw(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
          spacing: list[float], smooth: bool, dtype: torch.dtype) -> Tensor:
     """Draw into (batch, *size) of float32, float64 or uint8."""
-    volume = torch.empty((batch, *size), dtype=dtype)
-    if not volume.numel():
-        return volume
+    # The system hands large arrays of numpy out as pages that it clears when they are first written
+    # (2 MiB at a time, as numpy asks for): to clear fresh torch memory takes four times as long.
+    grid = np.zeros((batch, *size), GREY[dtype])
+    if not grid.size:
+        return torch.from_numpy(grid)
     where, table, starts, members = lists(ends, radii, tree, batch, size, spacing, smooth)
-    slices = volume.numpy().reshape(batch * where.size[0], *where.size[1:])
+    slices = grid.reshape(batch * where.size[0], *where.size[1:])
     if smooth:
         grey = (255.0, 0.5) if dtype == torch.uint8 else (1.0, 0.0)
         kernel, how = _draw_smooth, (axis_square(spacing), *grey)
@@ -29,7 +32,7 @@ def draw(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
         kernel, how = _draw_samples, share_of_bits(slices.dtype)
     in_slabs(kernel, len(slices), slices, table, starts, members, where.size[0],
              np.array(where.spacing), how, len(size) == 2, work=slices.size)
-    return volume
+    return torch.from_numpy(grid)
 
 
 def gradients(grad: Tensor, ends: Tensor, radii: Tensor, tree: Tensor, size: list[int],
@@ -172,7 +175,8 @@ def _draw_samples(first, last, volume, table, starts, members, depth, spacing, s
 
     A row of voxels has 4 lines of parts, two parts a voxel, which lie s/2 apart; of each line a
     capsule covers one interval, found in closed form (`chord`), so no part is ever tested. The
-    parts of a slice are bits of a plane that stays in the cache, and the slice is written once.
+    parts of a slice are bits of a plane that stays in the cache; what they make is written once,
+    to a volume that comes in as zeros.
 
     Moves: the volume, written; per slice a plane of one byte a voxel, in the cache.
     """
@@ -183,7 +187,6 @@ def _draw_samples(first, last, volume, table, starts, members, depth, spacing, s
     eight = parts.view(np.uint64)          # (height, words)
     both, even, odd = np.uint8(3), np.uint8(1), np.uint8(2)
     for i in range(first, last):
-        volume[i] = 0
         top, bottom = height, -1
         for m in range(starts[i], starts[i + 1]):
             c = table[members[m]]
@@ -243,7 +246,7 @@ def _draw_smooth(first, last, volume, table, starts, members, depth, spacing, ho
     """The largest ramp of all capsules, in each voxel that one reaches.
 
     Where a row enters and leaves reach, and the part of it that is wholly inside, are found in
-    closed form (`chord`); the ramp is computed in between.
+    closed form (`chord`); the ramp is computed in between. The volume comes in as zeros.
 
     Moves: the volume, written; its slice stays in the cache while capsules are drawn into it.
     """
@@ -252,7 +255,6 @@ def _draw_smooth(first, last, volume, table, starts, members, depth, spacing, ho
     cubes = sz == sx and (sy == sx or sy == 0.0)
     on_axis, scale, half = how             # of shares; half a grey value rounds what is whole
     for i in range(first, last):
-        volume[i] = 0
         for m in range(starts[i], starts[i + 1]):
             c = table[members[m]]
             ax, vz, vy, vx, inverse, r, reach, full = c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9]
