@@ -9,6 +9,9 @@ _HOMES = {
     "Facts": "registry",
     "facts": "registry",
     "all_facts": "registry",
+    "Case": "case",
+    "LabelledSet": "labelled_set",
+    "open_set": "labelled_set",
     "DatasetAbsent": "places",
     "DatasetDamaged": "places",
     "data_root": "places",
@@ -18,7 +21,11 @@ _HOMES = {
     "Scan": "scan",
     "load_mni152": "mni152",
     "MsdHippocampus": "msd_hippocampus",
+    "Mni152": "mni152",
     "Busi": "busi",
+    "Isic2016": "isic",
+    "Isic2017": "isic",
+    "Isic2018": "isic",
 }
 __all__ = sorted(_HOMES)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from medtutor.datasets.case import Case
 from medtutor.datasets.duplicates import similar_groups
-from medtutor.datasets.places import DatasetDamaged, folder
-from medtutor.datasets.registry import facts
+from medtutor.datasets.labelled_set import LabelledSet, natural
+from medtutor.datasets.pictures import read_mask, read_picture, squared
+from medtutor.datasets.places import DatasetDamaged
 from medtutor.datasets.scan import Arrays
-from medtutor.datasets.split import Split, split_by_group
 
 CLASSES = ("normal", "benign", "malignant")
-FIX = "put the set in place again: python data_scripts/get_busi.py Dataset_BUSI_with_GT.zip"
+FIX = "put the set in place again: medtutor data get busi"
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,13 @@ class BusiPicture:
     diagnosis: int
     lesions: int
 
+    def as_case(self) -> Case:
+        """The picture as every reader gives it."""
+        known = {"lesions": self.lesions}
+        return Case(self.id, self.image[None], self.label, self.diagnosis, known)
 
-class Busi(Sequence[BusiPicture]):
+
+class Busi(LabelledSet[BusiPicture]):
     """The pictures as a sequence, sorted by id, each read when it is asked for.
 
     The official set holds pictures twice, some with two diagnoses: ``groups`` joins pictures that
@@ -55,48 +61,39 @@ class Busi(Sequence[BusiPicture]):
         DatasetDamaged: a picture without a mask, or a mask without its picture.
     """
 
-    def __init__(self, root: str | Path | None = None):
-        self.root = Path(root) if root is not None else folder("busi")
-        self._files: dict[str, tuple[Path, tuple[Path, ...], int]] = {}
+    name = "busi"
+    classes = CLASSES
+    fix = FIX
+
+    def _open(self) -> None:
+        self._files: dict[str, tuple[Path, tuple[Path, ...]]] = {}
+        self.labels = {}
         for diagnosis, name in enumerate(CLASSES):
             for picture, masks in _pairs(self.root / name).items():
-                self._files[picture] = (self.root / name / f"{picture}.png", masks, diagnosis)
-        if not self._files:
-            raise DatasetDamaged(f"{self.root}: no pictures (.png) found; {FIX}")
-        self.ids = sorted(self._files, key=_natural)
+                self._files[picture] = (self.root / name / f"{picture}.png", masks)
+                self.labels[picture] = diagnosis
+        self.ids = sorted(self._files, key=natural)
 
-    def __len__(self) -> int:
-        return len(self.ids)
+    def _read(self, name: str) -> BusiPicture:
+        masks = self._files[name][1]
+        image = self._grey(name)
+        label = np.zeros(image.shape, np.int64)
+        for mask in masks:
+            label |= read_mask(mask, FIX, image.shape)
+        return BusiPicture(name, image, label, self.labels[name], len(masks))
 
-    def __getitem__(self, which: int | str) -> BusiPicture:  # type: ignore[override]
-        """The picture at a position, or of an id."""
-        name = self.ids[which] if isinstance(which, (int, np.integer)) else which
-        if name not in self._files:
-            raise KeyError(f"no picture {name!r}; ids run from {self.ids[0]} to {self.ids[-1]}")
-        path, masks, diagnosis = self._files[name]
-        image = _grey(path)
-        return BusiPicture(name, image, _merged(image.shape, masks), diagnosis, len(masks))
-
-    def __repr__(self) -> str:
-        about = facts("busi")
-        return (
-            f"Busi({len(self)} pictures of {about.counts}; {self.root})\n"
-            f"  licence: {about.licence}\n  cite: {about.citation}, doi:{about.doi}"
-        )
+    def _grey(self, name: str) -> NDArray[np.float32]:
+        return read_picture(self._files[name][0], FIX, "L")[0]
 
     @property
     def diagnoses(self) -> dict[str, str]:
         """Id -> normal, benign or malignant."""
-        return {name: CLASSES[self._files[name][2]] for name in self.ids}
+        return {name: CLASSES[self.labels[name]] for name in self.ids}
 
     @cached_property
     def groups(self) -> dict[str, int]:
         """Id -> number of its group of near-identical pictures (most groups hold one)."""
-        return similar_groups({name: _grey(self._files[name][0]) for name in self.ids})
-
-    def split(self, seed: int, fractions: Sequence[float] = (0.6, 0.2, 0.2)) -> Split:
-        """Ids for train, valid and test; alike pictures together, alike shares of each class."""
-        return split_by_group(self.groups, seed=seed, fractions=fractions, classes=self.diagnoses)
+        return similar_groups({name: self._grey(name) for name in self.ids})
 
     def arrays(self, size: int = 64, ids: Iterable[str] | None = None) -> Arrays:
         """Pictures as squares of one size: longer side scaled to ``size``, the rest zeros.
@@ -120,22 +117,6 @@ class Busi(Sequence[BusiPicture]):
         return Arrays(np.stack(images), np.stack(labels), names)
 
 
-def squared(array: NDArray, size: int) -> NDArray:
-    """The picture in the middle of a square: aspect kept, integers by nearest pixel."""
-    from skimage.transform import resize
-
-    scale = size / max(array.shape)
-    shape = tuple(max(1, round(n * scale)) for n in array.shape)
-    if array.dtype.kind == "f":
-        small = resize(array, shape, order=1, anti_aliasing=scale < 1).clip(0, 1)
-    else:
-        small = resize(array, shape, order=0, anti_aliasing=False, preserve_range=True)
-    out = np.zeros((size, size), array.dtype)
-    top, left = ((size - n) // 2 for n in shape)
-    out[top : top + shape[0], left : left + shape[1]] = small
-    return out
-
-
 def _pairs(inside: Path) -> dict[str, tuple[Path, ...]]:
     """Picture name -> its mask files, in one class folder."""
     if not inside.is_dir():
@@ -154,30 +135,3 @@ def _pairs(inside: Path) -> dict[str, tuple[Path, ...]]:
             f"{inside}: pictures and masks do not pair; alone: {', '.join(alone[:5])}; {FIX}"
         )
     return {name: tuple(masks[name]) for name in pictures}
-
-
-def _grey(path: Path) -> NDArray[np.float32]:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("L"), np.float32) / 255
-    except Exception as error:  # a broken file shows as OSError, SyntaxError or ValueError
-        raise DatasetDamaged(f"{path}: cannot be read as a picture ({error}); {FIX}") from error
-
-
-def _merged(shape: tuple[int, ...], masks: tuple[Path, ...]) -> NDArray[np.int64]:
-    label = np.zeros(shape, np.int64)
-    for mask in masks:
-        grey = _grey(mask)
-        if grey.shape != shape:
-            raise DatasetDamaged(
-                f"{mask}: its size {grey.shape} differs from that of the picture, {shape}; {FIX}"
-            )
-        label[grey > 0.5] = 1
-    return label
-
-
-def _natural(name: str) -> list[int | str]:
-    """Sort key that puts ``benign (2)`` before ``benign (10)``."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -72,7 +72,7 @@ def install(
                 verify(archive, source)
             unpacked = Path(beside) / "unpacked"
             unpack(archive, unpacked)
-            inner = _holding(unpacked, about.holds)
+            inner = _holding(unpacked, about.holds[0])
             cases = len(reader(inner))
             if cases != about.cases:
                 raise FetchFailed(f"wanted {about.cases} cases in the archive, found {cases}")
@@ -85,14 +85,14 @@ def install(
 def manual_way(about: Facts, source: Source | None, target: Path) -> str:
     """Address, digest, folder and next command, for doing it by hand."""
     address = source.url if source else f"{about.where_to_get} ({about.landing_page})"
-    digest = f"{source.algorithm}:{source.digest}" if source else about.checksum
-    command = about.next_command.split(".py")[0] + ".py ARCHIVE"
+    digest = f"{source.algorithm}:{source.digest}" if source else "none published"
+    command = f"python data_scripts/get_{about.name}.py ARCHIVE"
     return (
         "by hand:\n"
         f"    fetch in a browser:  {address}\n"
         f"    its checksum:        {digest}\n"
         f"    then:                {command}\n"
-        f"    or unpack yourself:  so that {target} holds {', '.join(about.holds)}"
+        f"    or unpack yourself:  so that {target} holds {', '.join(about.holds[0])}"
     )
 
 

@@ -6,10 +6,23 @@ import warnings
 
 import numpy as np
 
+from medtutor.datasets.labelled_set import LabelledSet
 from medtutor.datasets.places import folder
 from medtutor.datasets.scan import Scan
 
 LABELS = ("other", "grey matter", "white matter")
+
+
+class Mni152(LabelledSet[Scan]):
+    """The head at 2 mm as a set of one, so that it can be listed and shown as the others are."""
+
+    name = "mni152"
+
+    def _open(self) -> None:
+        self.ids = ["mni152_2mm"]
+
+    def _read(self, name: str) -> Scan:
+        return load_mni152(2)
 
 
 def load_mni152(resolution: int = 2) -> Scan:

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from medtutor.datasets.places import DatasetDamaged, folder
-from medtutor.datasets.registry import facts
+from medtutor.datasets.labelled_set import LabelledSet
+from medtutor.datasets.places import DatasetDamaged
 from medtutor.datasets.scan import Arrays, Scan, centred, read_volume, standardised
-from medtutor.datasets.split import Split, split_by_group
 
 LABELS = ("background", "anterior", "posterior")
-FIX = "delete the data set's folder and run: python data_scripts/get_msd_hippocampus.py"
+FIX = "delete the data set's folder and run: medtutor data get msd_hippocampus"
 
 
-class MsdHippocampus(Sequence[Scan]):
+class MsdHippocampus(LabelledSet[Scan]):
     """The labelled scans as a sequence, sorted by id, each read when it is asked for.
 
     Knows the official layout (``imagesTr/``, ``labelsTr/``, ``dataset.json``) and parts of it;
     hidden files such as ``._hippocampus_001.nii.gz`` are passed over. Pairing is checked here,
-    the content of a scan when it is read.
+    the content of a scan when it is read. The release numbers scans and does not say which belong
+    to one person, so a split by scan is the finest that can be had.
 
     Args:
         root: the folder that holds ``imagesTr``; found through ``$MEDTUTOR_DATA`` by default.
@@ -32,50 +32,31 @@ class MsdHippocampus(Sequence[Scan]):
         DatasetDamaged: an image without its label, or the reverse, or fewer than announced.
     """
 
-    def __init__(self, root: str | Path | None = None):
-        self.root = Path(root) if root is not None else folder("msd_hippocampus")
-        self._images, labels = _volumes(self.root / "imagesTr"), _volumes(self.root / "labelsTr")
-        self._labels = labels
+    name = "msd_hippocampus"
+    fix = FIX
+
+    def _open(self) -> None:
+        self._images = _volumes(self.root / "imagesTr")
+        self._labels = _volumes(self.root / "labelsTr")
         self.ids = sorted(self._images)
-        alone = sorted(set(self._images) ^ set(labels))
+        alone = sorted(set(self._images) ^ set(self._labels))
         if alone:
-            raise DatasetDamaged(
-                f"{self.root}: {len(self._images)} images and {len(labels)} labels do not pair; "
-                f"alone: {', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}; {FIX}"
+            self.damaged(
+                self.root,
+                f"{len(self._images)} images and {len(self._labels)} labels do not pair; "
+                f"alone: {', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}",
             )
         if not self.ids:
-            raise DatasetDamaged(f"{self.root}: no volumes (.nii, .nii.gz) in imagesTr; {FIX}")
+            self.damaged(self.root, "no volumes (.nii, .nii.gz) in imagesTr")
         announced = _announced(self.root / "dataset.json")
         if announced is not None and announced != len(self.ids):
-            raise DatasetDamaged(
-                f"{self.root}: dataset.json announces {announced} training scans, "
-                f"found {len(self.ids)}; {FIX}"
+            self.damaged(
+                self.root,
+                f"dataset.json announces {announced} training scans, found {len(self.ids)}",
             )
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, which: int | str) -> Scan:  # type: ignore[override]
-        """The scan at a position, or of an id."""
-        name = self.ids[which] if isinstance(which, (int, np.integer)) else which
-        if name not in self._images:
-            raise KeyError(f"no scan {name!r}; ids run from {self.ids[0]} to {self.ids[-1]}")
+    def _read(self, name: str) -> Scan:
         return _read(name, self._images[name], self._labels[name])
-
-    def __repr__(self) -> str:
-        about = facts("msd_hippocampus")
-        return (
-            f"MsdHippocampus({len(self)} scans of {about.counts}, {self.root})\n"
-            f"  licence: {about.licence}\n  cite: {about.citation}, doi:{about.doi}"
-        )
-
-    def split(self, seed: int, fractions: Sequence[float] = (0.6, 0.2, 0.2)) -> Split:
-        """Ids for train, valid and test, by scan.
-
-        The release numbers scans and does not say which belong to one person, so a split by scan
-        is the finest that can be had.
-        """
-        return split_by_group({name: name for name in self.ids}, seed=seed, fractions=fractions)
 
     def arrays(
         self, size: Sequence[int] = (40, 56, 40), ids: Iterable[str] | None = None

@@ -28,7 +28,7 @@ def data_root() -> Path:
 
 def found() -> dict[str, Path | None]:
     """Each data set of the registry with the folder it lies in, None where it is absent."""
-    return {name: _look(about) for name, about in all_facts().items()}
+    return {name: look(about) for name, about in all_facts().items()}
 
 
 def folder(name: str) -> Path:
@@ -45,7 +45,7 @@ def folder(name: str) -> Path:
         ValueError: no such name.
     """
     about = facts(name)
-    place = _look(about)
+    place = look(about)
     if place is None:
         raise DatasetAbsent(how_to_get(about))
     return place
@@ -58,13 +58,14 @@ def how_to_get(about: Facts) -> str:
     else:
         target = data_root() / about.folders[0]
         place = (
-            f"    where to put it:  {target} (to hold {', '.join(f + '/' for f in about.holds)})\n"
+            f"    where to put it:  {target} (to hold {layouts(about)})\n"
             "                      another place: set MEDTUTOR_DATA to the folder above it"
         )
+    doi = "" if about.doi == "not stated" else f", doi:{about.doi}"
     return (
         f"the data set {about.name} is not on this machine ({about.title})\n"
         f"    licence:          {about.licence}\n"
-        f"    cite:             {about.citation}, doi:{about.doi}\n"
+        f"    cite:             {about.citation}{doi}\n"
         f"    where to get it:  {about.where_to_get}\n"
         f"                      {about.landing_page}\n"
         f"{place}\n"
@@ -72,15 +73,26 @@ def how_to_get(about: Facts) -> str:
     )
 
 
-def _look(about: Facts) -> Path | None:
+def layouts(about: Facts) -> str:
+    """What must be inside the folder, in words."""
+    return "; or ".join(", ".join(row) for row in about.holds)
+
+
+def is_inside(place: Path, about: Facts) -> bool:
+    """Whether the folder holds everything that one of the set's layouts names."""
+    return any(all(any(place.glob(name)) for name in row) for row in about.holds)
+
+
+def look(about: Facts) -> Path | None:
+    """The folder of a data set, None where it is absent."""
     if about.access == "package":
-        package = find_spec("nilearn")  # does not import it
+        package = find_spec(about.package)  # does not import it
         if package is None or not package.submodule_search_locations:
             return None
-        place = Path(package.submodule_search_locations[0]) / "datasets" / "data"
-        return place if any(place.glob("mni_icbm152_t1_*")) else None
+        files = Path(package.submodule_search_locations[0]) / about.package_files
+        return files.parent if any(files.parent.glob(files.name)) else None
     for name in about.folders:
         place = data_root() / name
-        if all((place / inside).is_dir() for inside in about.holds):
+        if is_inside(place, about):
             return place
     return None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from medtutor.datasets.case import Case
 from medtutor.datasets.places import DatasetDamaged
 
 
@@ -48,6 +49,11 @@ class Scan:
     spacing: tuple[float, float, float]
     affine: NDArray[np.float64] = field(repr=False)
     label_names: tuple[str, ...] = ()
+
+    def as_case(self) -> Case:
+        """The scan as every reader gives it: one sequence, its label map as the mask."""
+        known = {"affine": self.affine, "label_names": self.label_names}
+        return Case(self.id, self.image[None], self.label, None, known, self.spacing)
 
     def slice_2d(
         self, axis: int = 0, index: int | None = None, size: Sequence[int] | None = None

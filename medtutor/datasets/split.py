@@ -37,16 +37,26 @@ def split_by_group(
     Raises:
         ValueError: a part of some class would be empty, or the fractions are out of range.
     """
-    from medtutor.experiment.split import split  # brings torch in, which reading does not need
-
     if len(fractions) != 3:
         raise ValueError(f"fractions wants three shares (train, valid, test), given {fractions}")
+    return Split(*divided_by_group(groups, seed, fractions, classes))
+
+
+def divided_by_group(
+    groups: Mapping[str, Hashable],
+    seed: int,
+    fractions: Sequence[float],
+    classes: Mapping[str, str] | None = None,
+) -> list[list[str]]:
+    """As :func:`split_by_group`, into as many parts as there are fractions."""
+    from medtutor.experiment.split import split  # brings torch in, which reading does not need
+
     first_of: dict[Hashable, str] = {}
     strata: dict[str, list[str]] = defaultdict(list)
     for name in sorted(groups):
         first = first_of.setdefault(groups[name], name)
         strata[classes[first] if classes else "all"].append(name)
-    parts: tuple[list[str], ...] = ([], [], [])
+    parts: list[list[str]] = [[] for _ in fractions]
     for stratum, names in sorted(strata.items()):
         try:
             found = split(len(names), fractions, seed=seed, groups=[groups[n] for n in names])
@@ -54,4 +64,4 @@ def split_by_group(
             raise ValueError(f"class {stratum}: {error}") from error
         for part, indices in zip(parts, found, strict=True):
             part.extend(names[k] for k in indices)
-    return Split(*(sorted(part) for part in parts))
+    return [sorted(part) for part in parts]

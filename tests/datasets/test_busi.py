@@ -16,7 +16,7 @@ def test_sequence(busi):
     assert pictures.ids[:3] == ["benign (2)", "benign (10)", "benign (11)"]  # 2 before 10
     assert [p.diagnosis for p in pictures] == [1] * 5 + [2] * 6 + [0] * 5
     assert pictures.diagnoses["normal (1)"] == "normal"
-    with pytest.raises(KeyError, match="no picture 'benign .99.'"):
+    with pytest.raises(KeyError, match="no case 'benign .99.'"):
         pictures["benign (99)"]
 
 

@@ -23,7 +23,7 @@ def test_sequence(hippocampus):
     assert scans[0].id == "hippocampus_001" == scans["hippocampus_001"].id
     with pytest.raises(IndexError):
         scans[3]
-    with pytest.raises(KeyError, match="no scan 'x'; ids run from hippocampus_001"):
+    with pytest.raises(KeyError, match="no case 'x'; ids run from hippocampus_001"):
         scans["x"]
 
 
@@ -89,7 +89,7 @@ def test_repr_has_licence_and_citation(hippocampus):
 
 def test_absent(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDTUTOR_DATA", str(tmp_path))
-    with pytest.raises(DatasetAbsent, match="data_scripts/get_msd_hippocampus.py"):
+    with pytest.raises(DatasetAbsent, match="medtutor data get msd_hippocampus"):
         MsdHippocampus()
 
 

@@ -1,4 +1,4 @@
-"""The registry of facts, where data is looked for, and what is said where it is absent."""
+"""Where data is looked for, and what is said where it is absent."""
 
 import subprocess
 import sys
@@ -6,27 +6,11 @@ import sys
 import pytest
 
 from medtutor import datasets
-from medtutor.datasets import DatasetAbsent, all_facts, facts, folder, found
-
-
-def test_registry_is_complete():
-    assert set(all_facts()) == {"mni152", "msd_hippocampus", "busi"}
-    for about in all_facts().values():
-        for key, value in about.model_dump().items():
-            assert value or key in ("folders", "holds"), f"{about.name}.{key} is empty"
-        assert about.landing_page.startswith("http")
-        assert "recalled" not in str(about)
-        assert bool(about.folders) == (about.access != "package")
-
-
-def test_registry_refuses_unknown_keys():
-    entry = facts("busi").model_dump()
-    with pytest.raises(ValueError, match="license"):
-        type(facts("busi"))(**entry, license="a second spelling")
+from medtutor.datasets import DatasetAbsent, facts, folder, found
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match="one of mni152, msd_hippocampus, busi; given 'bussi'"):
+    with pytest.raises(ValueError, match="one of mni152, msd_hippocampus, .*; given 'bussi'"):
         folder("bussi")
 
 
@@ -79,9 +63,8 @@ def test_command_prints_found_and_absent(hippocampus, monkeypatch, capsys):
     monkeypatch.setenv("MEDTUTOR_DATA", str(hippocampus.parent))
     main()
     printed = capsys.readouterr().out
-    assert f"msd_hippocampus  found   {hippocampus}" in printed
-    assert "busi             absent" in printed
-    assert facts("busi").next_command in printed
+    assert str(hippocampus) in printed
+    assert "busi" in printed and "absent" in printed
 
 
 def test_looking_is_light():
