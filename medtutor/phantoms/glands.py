@@ -166,10 +166,12 @@ def draw_glands(
             "fibre_angle": rng.uniform(0, np.pi), "tears": tears,
             "cells": int(rng.integers(2**31)),
         })  # fmt: skip
-        for i, gland in enumerate(draw_glands_of(rng, atypia), start=1):
-            found.append({"image": number, "gland": i} | gland)
+        table = draw_glands_of(rng, atypia)
+        table.insert(0, "image", number)
+        table.insert(1, "gland", np.arange(1, len(table) + 1))
+        found.append(table)
     index = pd.RangeIndex(first, first + count, name="image")
-    return GlandScenes(pd.DataFrame(people, index=index), pd.DataFrame(found), seed)
+    return GlandScenes(pd.DataFrame(people, index=index), pd.concat(found, ignore_index=True), seed)
 
 
 def render_glands(

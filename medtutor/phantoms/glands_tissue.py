@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from medtutor.phantoms.organ_shapes import harmonics
 
@@ -17,6 +17,7 @@ FIELD = 400.0
 """Length of the longest side of the field."""
 WOBBLE = np.array([1.0, 1.0, 0.8, 0.8, 0.6, 0.6, 0.45, 0.45])  # of the outline, by harmonic
 MOST_LUMENS = 5
+WALL = 6.0  # least thickness of the epithelium between a lumen and what is outside its gland
 
 
 @dataclass(frozen=True)
@@ -37,36 +38,32 @@ class Tissue:
     eosin: np.ndarray
 
 
-def draw_glands_of(rng: np.random.Generator, atypia: float) -> list[dict[str, float]]:
+def draw_glands_of(rng: np.random.Generator, atypia: float) -> pd.DataFrame:
     """The glands of one image, placed on a jittered lattice: the more atypia, the less order."""
     radius = rng.uniform(34, 46) * (1 + 0.25 * atypia)
     step = 2.25 * radius
     turn, half = rng.uniform(0, np.pi / 3), FIELD / 2 + radius
     shift = rng.uniform(0, step, 2)
-    glands = []
     count = int(np.ceil(1.5 * FIELD / step)) + 1
-    for i in range(-count, count + 1):
-        for j in range(-count, count + 1):
-            u, v = step * (i + 0.5 * (j % 2)) + shift[0], 0.87 * step * j + shift[1]
-            u, v = np.cos(turn) * u - np.sin(turn) * v, np.sin(turn) * u + np.cos(turn) * v
-            jitter = rng.normal(size=2) * step * (0.05 + 0.14 * atypia)
-            drawn = rng.random(7)
-            bend = np.clip(rng.normal(size=8), -2, 2) * WOBBLE * (0.04 + 0.16 * atypia)
-            spread = rng.normal()
-            x, y = u + jitter[0], v + jitter[1]
-            lost = drawn[0] < 0.05 + 0.25 * atypia
-            if max(abs(x), abs(y)) > half or lost:
-                continue
-            # One lumen; more where the gland is cribriform.
-            lumens = 1 + int(drawn[1] < 0.9 * max(atypia - 0.45, 0)) * (1 + int(3 * drawn[2]))
-            glands.append({
-                "x": x, "y": y, "radius": radius * np.exp(spread * (0.06 + 0.22 * atypia)),
-                "aspect": 1 + 1.6 * drawn[3] * (0.25 + 0.75 * atypia), "angle": np.pi * drawn[4],
-                "lumens": lumens, "lumen": 0.26 + 0.16 * drawn[5] + 0.10 * atypia,
-                "mucin": max(0.0, (0.55 + 0.4 * drawn[6]) * (1 - 1.5 * atypia)),
-                **{f"wobble_{h}": w for h, w in enumerate(bend)},
-            })  # fmt: skip
-    return glands
+    i, j = np.meshgrid(*[np.arange(-count, count + 1)] * 2, indexing="ij")
+    u, v = step * (i + 0.5 * (j % 2)).ravel() + shift[0], 0.87 * step * j.ravel() + shift[1]
+    normal, even = rng.normal(size=(u.size, 11)), rng.random((u.size, 7))
+    jitter = normal[:, :2] * step * (0.05 + 0.14 * atypia)
+    x = np.cos(turn) * u - np.sin(turn) * v + jitter[:, 0]
+    y = np.sin(turn) * u + np.cos(turn) * v + jitter[:, 1]
+    bend = np.clip(normal[:, 2:10], -2, 2) * WOBBLE * (0.04 + 0.16 * atypia)
+    # One lumen; more where the gland is cribriform.
+    several = even[:, 1] < 0.9 * max(atypia - 0.45, 0)
+    columns = {
+        "x": x, "y": y, "radius": radius * np.exp(normal[:, 10] * (0.06 + 0.22 * atypia)),
+        "aspect": 1 + 1.6 * even[:, 3] * (0.25 + 0.75 * atypia), "angle": np.pi * even[:, 4],
+        "lumens": 1 + several * (1 + (3 * even[:, 2]).astype(int)),
+        "lumen": 0.26 + 0.16 * even[:, 5] + 0.10 * atypia,
+        "mucin": np.maximum((0.55 + 0.4 * even[:, 6]) * (1 - 1.5 * atypia), 0),
+        **{f"wobble_{h}": bend[:, h] for h in range(len(WOBBLE))},
+    }  # fmt: skip
+    kept = (np.maximum(abs(x), abs(y)) < half) & (even[:, 0] > 0.05 + 0.25 * atypia)
+    return pd.DataFrame(columns)[kept]
 
 
 def tissue(factors: pd.Series, glands: pd.DataFrame, size: tuple[int, int], cells: int) -> Tissue:
@@ -90,6 +87,7 @@ def tissue(factors: pd.Series, glands: pd.DataFrame, size: tuple[int, int], cell
         hollow = _lumens(gland, rng, away, share, pixel)
         lumen[window] = np.where(mine, hollow, lumen[window])
         mucin[window] = np.where(mine, _mucin(gland, rng, away, share, pixel), mucin[window])
+    lumen *= _wall(instances, pixel)
     rng = np.random.default_rng((cells, 0))
     regions = np.where(instances > 0, np.where(lumen > 0.5, 2, 1), 0)
     stroma = _soften(instances == 0, pixel)
@@ -152,6 +150,18 @@ def _lumens(
         middle = 0.45 * gland.radius * np.array([np.sin(a), np.cos(a)])
         out = np.maximum(out, _edge(r - np.hypot(*(away - middle[:, None, None])), pixel))
     return out
+
+
+def _wall(instances: np.ndarray, pixel: float) -> np.ndarray:
+    """0 at the border of each gland, where its epithelium must be closed, and 1 inside."""
+    border = np.zeros(instances.shape, bool)
+    for axis in (0, 1):
+        differs = np.diff(instances, axis=axis) != 0
+        border |= np.insert(differs, 0, False, axis) | np.insert(
+            differs, differs.shape[axis], False, axis
+        )
+    inward = distance_transform_edt(~border)  # in pixels
+    return np.clip(inward - max(WALL / pixel, 1.5) + 0.5, 0, 1)
 
 
 def _mucin(
