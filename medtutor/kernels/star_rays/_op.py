@@ -39,7 +39,7 @@ def star_line(
 def _(
     prob: Tensor, centre: Tensor, target: Tensor | None, reach: int, one_sided: bool
 ) -> tuple[Tensor, Tensor]:
-    from ._triton import star_line_triton
+    from ._launch import star_line_triton
 
     check_values(prob, centre, target)
     return star_line_triton(prob, centre, target, reach, one_sided)
@@ -60,7 +60,7 @@ def star_neighbour(
 def _(
     prob: Tensor, centre: Tensor, target: Tensor | None, one_sided: bool
 ) -> tuple[Tensor, Tensor]:
-    from ._triton import star_neighbour_triton
+    from ._launch import star_neighbour_triton
 
     check_values(prob, centre, target)
     return star_neighbour_triton(prob, centre, target, one_sided)
@@ -81,7 +81,7 @@ def star_polar(
 def _(
     prob: Tensor, centre: Tensor, target: Tensor | None, rays: int, radii: int, one_sided: bool
 ) -> tuple[Tensor, Tensor]:
-    from ._triton import star_polar_triton
+    from ._launch import star_polar_triton
 
     check_values(prob, centre, target)
     return star_polar_triton(prob, centre, target, rays, radii, one_sided)
