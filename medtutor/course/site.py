@@ -17,6 +17,8 @@ import yaml
 from medtutor.course.chapter import list_chapters
 from medtutor.course.ledger.scoreboard import believed, scoreboard_page
 from medtutor.course.pages.api_reference import write_reference
+from medtutor.course.pages.benchmark_page import with_benchmarks
+from medtutor.course.pages.benchmark_rows import read_rows
 from medtutor.course.pages.site_html import broken_links, finish_pages, outside_requests
 from medtutor.course.pages.site_notebooks import find_execution, page_notebook
 from medtutor.course.pages.site_pages import contents, read_entries, status_page, with_tables
@@ -70,7 +72,11 @@ def stage(
     (work / "status.md").write_text(status_page(entries, lines), encoding="utf-8")
     board = scoreboard_page(chapters, lines, set(executions))
     (work / "scoreboard.md").write_text(board, encoding="utf-8")
-    write_reference(Path(__file__).resolve().parents[1], work / "api")
+    modules = write_reference(Path(__file__).resolve().parents[1], work / "api")
+    speed = work / "benchmarks.md"
+    rows = read_rows(repository() / "benchmarks" / "results")
+    text = with_benchmarks(speed.read_text(encoding="utf-8"), rows, modules)
+    speed.write_text(text, encoding="utf-8")
     toc = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
     text = yaml.safe_dump(contents(toc, entries), sort_keys=False)
     (work / "_toc.yml").write_text(text, encoding="utf-8")

@@ -50,8 +50,8 @@ def public_modules(package: Path) -> list[Module]:
     return sorted(found, key=lambda module: module.name)
 
 
-def write_reference(package: Path, out: Path) -> None:
-    """Write ``index.md``, which links to all, and a page for each module.
+def write_reference(package: Path, out: Path) -> list[Module]:
+    """Write ``index.md``, which links to all, and a page for each module; returns the modules.
 
     The pages are no part of the contents beside each page: a hundred names there would bury the
     chapters, and would have to be written into every page.
@@ -61,6 +61,7 @@ def write_reference(package: Path, out: Path) -> None:
     for module in modules:
         (out / f"{module.name}.md").write_text(_page(module), encoding="utf-8")
     (out / "index.md").write_text(_index(modules), encoding="utf-8")
+    return modules
 
 
 def _offers(tree: ast.Module) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from medtutor.course.paths import shown
 
 Quartiles = tuple[float, float]
 MOST = ("floor", "seconds", "megabytes")      # targets that are upper limits; others name a peer
+_NAMES = {"monai": "MONAI", "torchio": "TorchIO", "simpleitk": "SimpleITK"}
 
 
 class BadRows(ValueError):
@@ -84,7 +85,7 @@ class Target:
             return f"at most {seconds(self.wanted)}"
         if self.name == "megabytes":
             return f"at most {self.wanted:g} MB more"
-        return f"at least {self.wanted:g} times as fast as {self.name}"
+        return f"at least {self.wanted:g} times as fast as {shown_name(self.name)}"
 
     @property
     def figure(self) -> str:
@@ -145,6 +146,11 @@ def by_case(rows: Iterable[Row]) -> list[Sequence[Row]]:
     for row in rows:
         together.setdefault((row.op, row.device, row.case), []).append(row)
     return list(together.values())
+
+
+def shown_name(peer: str) -> str:
+    """Return a peer's name as its makers write it."""
+    return _NAMES.get(peer, peer)
 
 
 def seconds(value: float) -> str:
