@@ -4,8 +4,8 @@ An object is star-shaped about a centre c when with each of its pixels p it hold
 the segment from p to c (Veksler, 2008). With probabilities s, a sum over pixels and over the
 pixels between each of them and the centre is a penalty for what is not:
 
-    L = Σ_p  Σ_{q between p and c}  B_pq |y_p - s_p| |s_p - s_q|          (published star-shape loss)
-    L = Σ_p  Σ_{q between p and c}  |s_p - s_q|                           (without a target)
+    L = Σ_p  Σ_{q between p and c}  B_pq |y_p - s_p| |s_p - s_q|      (published star-shape loss)
+    L = Σ_p  Σ_{q between p and c}  |s_p - s_q|                       (without a target)
 
 y is the true label (0 or 1) and B_pq is 1 where y_p = y_q: a jump is free where the truth jumps,
 and a pixel that is right costs nothing. `one_sided` counts max(0, s_p - s_q) instead of
@@ -140,7 +140,7 @@ def _penalty(difference: Tensor, one_sided: bool) -> Tensor:
 
 
 def _wrong(prob: Tensor, target: Tensor | None) -> Tensor:
-    """e = |y - s|, or 1 without a target."""
+    """The factor e = |y - s|, or 1 without a target."""
     return torch.ones_like(prob) if target is None else (target.to(prob) - prob).abs()
 
 

@@ -227,7 +227,7 @@ def star_line_numba(
     for where in np.flatnonzero(image >= 0):
         order[image[where], np.argmin(order[image[where]])] = where
 
-    s = prob.detach().contiguous().numpy().reshape(batch, -1)
+    s = prob.detach().contiguous().flatten(1).numpy()
     y = as_labels(target, batch)
     largest = int(groups[:, 3].max(initial=0))
     g = torch.empty(int(groups[:, 3].sum()), LANES, dtype=prob.dtype).numpy()
@@ -244,7 +244,7 @@ def star_line_numba(
     value, gradient = np.zeros(batch), torch.empty(prob.shape, dtype=prob.dtype)
     threads.in_slabs(
         _collect, batch, order, octants, groups, g, values, value,
-        gradient.numpy().reshape(batch, -1), work=prob.numel())
+        gradient.flatten(1).numpy(), work=prob.numel())
     return torch.from_numpy(value).to(prob.dtype), gradient
 
 
@@ -252,4 +252,4 @@ def as_labels(target: Tensor | None, batch: int) -> np.ndarray:
     """(B, H W) in {0, 1} as uint8; without a target (B, 0)."""
     if target is None:
         return np.empty((batch, 0), np.uint8)
-    return target.contiguous().to(torch.uint8).numpy().reshape(batch, -1)
+    return target.contiguous().to(torch.uint8).flatten(1).numpy()

@@ -13,6 +13,7 @@ from .. import threads
 from . import _op
 from ._numba import JIT, LANES, _march_all, _march_gated, as_labels
 
+
 @numba.njit(**JIT)
 def _sample(picture, labels, gated, ray, lane, s, y, e, corner, part):
     """One ray into its lane: s bilinearly, y nearest, e = w |y - s|; where the pixels are."""

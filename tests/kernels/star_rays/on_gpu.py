@@ -13,9 +13,8 @@ from medtutor.kernels.star_rays._launch import (
 
 def calls():
     for dtype in (torch.float32, torch.float16, torch.bfloat16):
-        for target in (None, torch.zeros(2, 5, 7, dtype=torch.bool)):
+        for target, one_sided in ((None, True), (torch.zeros(2, 5, 7, dtype=torch.bool), False)):
             prob, centre = torch.zeros(2, 5, 7, dtype=dtype), torch.tensor([[2, 3], [0, 6]])
-            for one_sided in (False, True):
-                yield partial(star_line_triton, prob, centre, target, 0, one_sided)
-                yield partial(star_neighbour_triton, prob, centre, target, one_sided)
-                yield partial(star_polar_triton, prob, centre, target, 512, 128, one_sided)
+            yield partial(star_line_triton, prob, centre, target, 0, one_sided)
+            yield partial(star_neighbour_triton, prob, centre, target, one_sided)
+            yield partial(star_polar_triton, prob, centre, target, 512, 128, one_sided)
