@@ -64,8 +64,8 @@ def test_several_chapters_at_a_time(tiny):
 def test_help_names_everything(medtutor):
     code, out, _ = medtutor("--help")
     assert code == 0
-    assert all(name in out for name in "list doctor run claims check new book".split())
-    for name in "list doctor run claims check new book".split():
+    assert all(name in out for name in "list doctor run claims check new book bench".split())
+    for name in "list doctor run claims check new book bench".split():
         code, out, _ = medtutor(name, "--help")
         assert code == 0 and f"medtutor {name}" in out and "Example" in out
 

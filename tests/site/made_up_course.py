@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+from made_up_benchmarks import write_rows
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 CHAPTER = """\
@@ -65,6 +66,7 @@ def make_course(folder: Path, book: Path) -> Path:
     nbformat.write(notebook(executed=True), executed / "14_combo_loss.ipynb")
     (folder / "book/results").mkdir()
     (folder / "book/results/14_combo_loss.jsonl").write_text(json.dumps(LINE) + "\n")
+    write_rows(folder)
     return folder
 
 

@@ -30,6 +30,8 @@ def words(text: str) -> str:
         "A `single` and a ``double`` quote, a :class:`role` too.",
         "=== ====\na   |d|\n=== ====\n\nafter the table.",
         "A backslash \\alpha stays.",
+        "Table\n| a | b |\n|---|:--|\n| `x` | 2 * y | z |\n| |\nand **bold** text.",
+        "Takes **kwargs and **more, or 2**3 and a ** b ** c.",
     ],
 )
 def test_what_people_write_is_no_markup(docstring):
@@ -40,6 +42,18 @@ def test_what_people_write_is_no_markup(docstring):
 def test_symbols_are_kept_as_typed():
     text = "\n".join(plain_docstring(["The |x| of a*b_ in \\alpha."]))
     assert words(text) == "The |x| of a*b_ in \\alpha."
+
+
+def test_a_markdown_table_is_a_table():
+    text = "\n".join(plain_docstring(
+        ["Two:", "", "| name | what |", "|---|---|", "| `a` | 2 * b |", "", "**Bold.** After."]))
+    tree = publish_doctree(text, settings_overrides={"warning_stream": False})
+    rows = [[cell.astext() for cell in row.children]
+            for row in tree.findall(lambda node: node.tagname == "row")]
+    assert rows == [["name", "what"], ["a", "2 * b"]]
+    assert [node.astext() for node in tree.findall(lambda n: n.tagname == "thead")] == [
+        "name\n\nwhat"]
+    assert [node.astext() for node in tree.findall(lambda n: n.tagname == "strong")] == ["Bold."]
 
 
 def test_formula_becomes_literal_and_sections_stay():

@@ -14,8 +14,10 @@ _SECTION = re.compile(
 )
 _MARKUP = re.compile(                   # code, a role, emphasis
     r"(``.+?``|`[^`]+`|:(?:py:)?(?:attr|class|data|exc|func|meth|mod|obj):`[^`]+`"
-    r"|(?<![^\s(])\*[^\s*`\\](?:[^*`\\]*[^\s*`\\])?\*(?![^\s.,:;)]))"
+    r"|(?<![^\s(])\*[^\s*`\\](?:[^*`\\]*[^\s*`\\])?\*(?![^\s.,:;)])"
+    r"|(?<![^\s(])\*\*[^\s*`\\](?:[^*`\\]*[^\s*`\\])?\*\*(?![^\s.,:;)]))"
 )
+_ROW, _RULE = re.compile(r"\|.*\|"), re.compile(r"\|(\s*:?-+:?\s*\|)+")   # of a Markdown table
 _BORDER = re.compile(r"=+( +=+)+")
 _BULLET = re.compile(r"([-*•]|\d+[.)]) ")
 
@@ -26,7 +28,11 @@ def plain_docstring(lines: list[str]) -> list[str]:
     literal: int | None = None          # indentation of the formula or code we are in
     section: int | None = None          # indentation of the section header we are under
     paragraph = 0                       # indentation of the last line of text
-    for line in _tables_as_typed(lines):
+    for line in _markdown_tables(_tables_as_typed(lines)):
+        if "\n" in line:
+            done += ["", *line.split("\n"), ""]
+            literal, paragraph = None, 0
+            continue
         text, indent = line.strip(), len(line) - len(line.lstrip())
         if literal is not None:
             if not text or indent >= literal:
@@ -65,6 +71,31 @@ def _tables_as_typed(lines: list[str]) -> list[str]:
         inside = border or (inside and bool(line.strip()))
         if not border:
             done.append("    " + line if inside else line)
+    return done
+
+
+def _markdown_tables(lines: list[str]) -> list[str]:
+    """Make each Markdown table one entry, of several lines: a table in reStructuredText."""
+    done: list[str] = []
+    at = 0
+    while at < len(lines):
+        head, rule = lines[at].strip(), lines[at + 1].strip() if at + 1 < len(lines) else ""
+        if not (_ROW.fullmatch(head) and _RULE.fullmatch(rule)):
+            done.append(lines[at])
+            at += 1
+            continue
+        rows = [head]
+        at += 2
+        while at < len(lines) and _ROW.fullmatch(lines[at].strip()):
+            rows.append(lines[at].strip())
+            at += 1
+        cells = [[_escaped(cell.strip()) for cell in row[1:-1].split("|")] for row in rows]
+        width = max(map(len, cells))
+        table = [".. list-table::", "   :header-rows: 1", ""]
+        for row in cells:
+            row += [""] * (width - len(row))
+            table += [f"   * - {row[0]}", *(f"     - {cell}" for cell in row[1:])]
+        done.append("\n".join(table))
     return done
 
 
