@@ -25,8 +25,7 @@ MOST = tl.constexpr(3.4028234e38)      # the largest finite float32
 @triton.jit
 def few_forward_kernel(
     x, x_stride,            # points (N, D), any floating type
-    c, c_stride,            # centres (K, D), float32
-    w,                      # weights, laid out as c
+    c, w, c_stride,         # centres and weights (K, D), float32
     out, out_stride,        # distances (N, K)
     N, K, D, WEIGHTED: tl.constexpr,
     BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
@@ -57,10 +56,8 @@ def few_forward_kernel(
 def few_backward_kernel(
     g, g_stride,            # dL/ds (N, K), float32
     x, x_stride,            # points (N, D), any floating type
-    c, c_stride,            # centres (K, D), float32
-    w,                      # weights, laid out as c
-    dx,                     # laid out as x
-    dc, dw,                 # (splits, K, D): the sums over each part of N
+    c, w, c_stride,         # centres and weights (K, D), float32
+    dx, dc, dw,             # as x; (splits, K, D): the sums over each part of N
     N, K, D, rows, WEIGHTED: tl.constexpr,
     BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
 ):
@@ -97,8 +94,7 @@ def few_backward_kernel(
 @triton.jit
 def many_forward_kernel(
     x, x_stride,            # points (N, D), any floating type
-    c, c_stride,            # centres (K, D), float32
-    w,                      # weights, laid out as c
+    c, w, c_stride,         # centres and weights (K, D), float32
     mean,                   # of the centres (D,)
     out, near, out_stride,  # distances (N, K); 1 where a pair is near (N, K)
     N, K, D, PART, WEIGHTED: tl.constexpr,
@@ -157,8 +153,7 @@ def many_forward_kernel(
 def many_points_kernel(
     g, near, g_stride,      # dL/ds (N, K), float32; 1 where a pair is near
     x, x_stride,            # points (N, D), any floating type
-    c, c_stride,            # centres (K, D), float32
-    w,                      # weights, laid out as c
+    c, w, c_stride,         # centres and weights (K, D), float32
     mean,                   # of the centres (D,)
     dx,                     # laid out as x
     N, K, D, WEIGHTED: tl.constexpr,
@@ -210,8 +205,7 @@ def many_points_kernel(
 def many_centres_kernel(
     g, near, g_stride,      # dL/ds (N, K), float32; 1 where a pair is near
     x, x_stride,            # points (N, D), any floating type
-    c, c_stride,            # centres (K, D), float32
-    w,                      # weights, laid out as c
+    c, w, c_stride,         # centres and weights (K, D), float32
     mean,                   # of the centres (D,)
     dc, dw,                 # (splits, K, D): the sums over each part of N
     N, K, D, rows, WEIGHTED: tl.constexpr,
@@ -270,7 +264,7 @@ def forward(x: Tensor, centres: Tensor, weights: Tensor | None) -> tuple[Tensor,
     """Squared distances (N, K) in float32, and which pairs are near; inputs contiguous."""
     (N, D), K = x.shape, len(centres)
     out = centres.new_empty(N, K)
-    shared = (x, x.stride(0), centres, centres.stride(0), centres if weights is None else weights)
+    shared = (x, x.stride(0), centres, centres if weights is None else weights, D)
     weighted = weights is not None
     if K <= FEW_CENTRES:
         near = torch.zeros(N, K, dtype=torch.bool, device=x.device)
@@ -289,7 +283,7 @@ def backward(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """The gradients to x, centres and weights."""
     (N, D), K = x.shape, len(centres)
-    shared = (x, x.stride(0), centres, centres.stride(0), centres if weights is None else weights)
+    shared = (x, x.stride(0), centres, centres if weights is None else weights, D)
     weighted = weights is not None
     few = K <= FEW_CENTRES
     tiles = triton.cdiv(D, 128) if few else triton.cdiv(K, 64) * triton.cdiv(D, 64)
@@ -300,16 +294,18 @@ def backward(
     if few:
         few_backward_kernel[(splits, tiles)](
             g, g.stride(0), *shared, dx, dc, dw, N, K, D, rows, weighted,
-            BN=16, BK=16, BD=128, num_warps=1)
+            BN=8, BK=16, BD=128, num_warps=1)
         return dx, dc.sum(0), dw.sum(0) if weighted else None
     mean, gradient = _mean(centres), (g, near.view(torch.uint8), g.stride(0))
     if needed[0]:
         many_points_kernel[(triton.cdiv(N, 64) * triton.cdiv(D, 64),)](
-            *gradient, *shared, mean, dx, N, K, D, weighted, BN=64, BK=32, BD=64)
+            *gradient, *shared, mean, dx, N, K, D, weighted,
+            BN=64, BK=32, BD=64, num_warps=8)
     if not (needed[1] or needed[2]):
         return dx, None, None
     many_centres_kernel[(tiles, splits)](
-        *gradient, *shared, mean, dc, dw, N, K, D, rows, weighted, BN=32, BK=64, BD=64)
+        *gradient, *shared, mean, dc, dw, N, K, D, rows, weighted,
+        BN=32, BK=64, BD=64, num_warps=8)
     return dx, dc.sum(0), dw.sum(0) if weighted else None
 
 
