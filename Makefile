@@ -72,8 +72,8 @@ test: $(TESTED)  ## ruff, mypy, unit tests, quick profiles, the site, the browse
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/python -m pytest
 
-bench: $(READY)  ## our methods beside their peers: benchmarks/results
-	@$(BIN)/python -m benchmarks
+bench: $(READY)  ## the kernels beside the peers that are installed: benchmarks/results
+	@$(MEDTUTOR) bench --peers
 
 data: $(READY)  ## which data sets are here, and how to get the others
 	@$(BIN)/python -m medtutor.datasets

@@ -71,7 +71,8 @@ def _measured(op: str, run, quick: bool, replace: bool) -> bool:
     measured: list[dict] = []
     offered: set[tuple[str, str, str]] = set()
     try:
-        for case in tqdm(ops.cases_of(op, run.device, quick), desc=op, leave=False, unit="case"):
+        cases = ops.cases_of(op, run.device, quick)
+        for case in tqdm(cases, desc=op, leave=False, unit="case", disable=None):
             own = rows(case, run)
             measured += own
             offered |= {(op, case.case, peer) for peer in case.peers}

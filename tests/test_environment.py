@@ -110,7 +110,7 @@ OPTIONAL = {"triton", "itkwidgets", "dask", "distributed", "dask-jobqueue"}
 def test_what_the_package_imports_is_declared(repository, project):
     declared = {canonicalize_name(r.name) for r in requirements(project)} | OPTIONAL
     missing = {}
-    for path in [*repository.glob("medtutor/**/*.py"), *repository.glob("benchmarks/*.py")]:
+    for path in [*repository.glob("medtutor/**/*.py"), *repository.glob("benchmarks/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             names = ([alias.name for alias in node.names] if isinstance(node, ast.Import) else
                      [node.module] if isinstance(node, ast.ImportFrom) and not node.level else [])
