@@ -151,7 +151,8 @@ def public_names() -> dict[str, str]:
     names = dict.fromkeys(course.__all__, "medtutor.course")
     for file in sorted(package.rglob("*.py")):
         inside = file.relative_to(package).with_suffix("").parts
-        if inside[0] == "course" or any(part.startswith("_") for part in inside[:-1]):
+        private = any(part.startswith("_") and part != "__init__" for part in inside)
+        if inside[0] == "course" or private:
             continue
         module = ".".join(("medtutor", *(part for part in inside if part != "__init__")))
         for node in ast.parse(file.read_text(encoding="utf-8")).body:

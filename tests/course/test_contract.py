@@ -185,6 +185,8 @@ def test_nothing_is_redefined(chapter):
     assert "defines show, a public name of the import in this notebook" in only()
     change_cell(-1, "nearest = 3\ndef nearest_one(a):\n    dice = a\n    return dice")
     assert violations(load_chapter(25)) == []
+    homes = set(code_rules.public_names().values())
+    assert not [home for home in homes if "._" in home], "what private modules define is free"
 
 
 @pytest.mark.parametrize(
