@@ -49,7 +49,7 @@ def rbf_distance_backward_op(
         from ._many_centres import backward
 
         gradients = backward(*given, near, needed)
-    return _or_nothing(gradients, x, centres)
+    return _or_nothing(gradients, needed, x, centres)
 
 
 @rbf_distance_backward_op.register_kernel("cuda")
@@ -59,7 +59,7 @@ def _(
     from ._triton import backward
 
     gradients = backward(g.contiguous(), *_contiguous(x, centres, weights), near, needed)
-    return _or_nothing(gradients, x, centres)
+    return _or_nothing(gradients, needed, x, centres)
 
 
 @rbf_distance_backward_op.register_fake
@@ -94,10 +94,10 @@ def _contiguous(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
 
 
 def _or_nothing(
-    gradients: tuple[Tensor | None, ...], x: Tensor, centres: Tensor
+    gradients: tuple[Tensor | None, ...], needed: list[bool], x: Tensor, centres: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     like = x, centres, centres
     return tuple(
-        tensor.new_empty(0) if gradient is None else gradient
-        for gradient, tensor in zip(gradients, like, strict=True)
+        gradient if need else tensor.new_empty(0)
+        for gradient, need, tensor in zip(gradients, needed, like, strict=True)
     )

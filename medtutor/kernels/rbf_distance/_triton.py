@@ -27,29 +27,25 @@ def few_forward_kernel(
     x, x_stride,            # points (N, D), any floating type
     c, w, c_stride,         # centres and weights (K, D), float32
     out, out_stride,        # distances (N, K)
-    N, K, D, WEIGHTED: tl.constexpr,
-    BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
+    N, K, D, WEIGHTED: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
 ):
     n = tl.program_id(0).to(tl.int64) * BN + tl.arange(0, BN)
     k = tl.arange(0, BK)
     total = tl.zeros((BN, BK, BD), tl.float32)
     for start in range(0, D, BD):
         d = start + tl.arange(0, BD)
-        at_x = n[:, None] * x_stride + d[None, :]
-        at_c = k[:, None] * c_stride + d[None, :]
         in_x = (n < N)[:, None] & (d < D)[None, :]
         in_c = (k < K)[:, None] & (d < D)[None, :]
-        xv = tl.load(x + at_x, in_x, 0.0).to(tl.float32)
+        at_c = k[:, None] * c_stride + d[None, :]
+        xv = tl.load(x + n[:, None] * x_stride + d[None, :], in_x, 0.0).to(tl.float32)
         cv = tl.load(c + at_c, in_c, 0.0)
         difference = xv[:, None, :] - cv[None, :, :]
+        square = difference * difference
         if WEIGHTED:
-            wv = tl.load(w + at_c, in_c, 0.0)
-            total += wv[None, :, :] * (difference * difference)
-        else:
-            total += difference * difference
-    s = tl.sum(total, 2)
-    at_out = n[:, None] * out_stride + k[None, :]
-    tl.store(out + at_out, s, (n < N)[:, None] & (k < K)[None, :])
+            square *= tl.load(w + at_c, in_c, 0.0)[None, :, :]
+        total += square
+    known = (n < N)[:, None] & (k < K)[None, :]
+    tl.store(out + n[:, None] * out_stride + k[None, :], tl.sum(total, 2), known)
 
 
 @triton.jit
@@ -58,8 +54,7 @@ def few_backward_kernel(
     x, x_stride,            # points (N, D), any floating type
     c, w, c_stride,         # centres and weights (K, D), float32
     dx, dc, dw,             # as x; (splits, K, D): the sums over each part of N
-    N, K, D, rows, WEIGHTED: tl.constexpr,
-    BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
+    N, K, D, rows, WEIGHTED: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
 ):
     split = tl.program_id(0).to(tl.int64)
     d = tl.program_id(1) * BD + tl.arange(0, BD)
@@ -74,9 +69,9 @@ def few_backward_kernel(
         xv = tl.load(x + at_x, both, 0.0).to(tl.float32)
         sum_x = tl.zeros((BN, BD), tl.float32)
         for i in range(0, K):
-            h = tl.load(g + n * g_stride + i, inside, 0.0)
+            h = tl.load(g + n * g_stride + i, inside, 0.0)[:, None]
             difference = xv - tl.load(c + i * c_stride + d, d < D, 0.0)[None, :]
-            part = tl.where(both, h[:, None] * difference, 0.0)
+            part = tl.where(both, h * difference, 0.0)
             here = (k == i)[:, None]
             if WEIGHTED:
                 sum_w += tl.where(here, tl.sum(part * difference, 0)[None, :], 0.0)
@@ -84,8 +79,8 @@ def few_backward_kernel(
             sum_x += part
             sum_c -= tl.where(here, tl.sum(part, 0)[None, :], 0.0)
         tl.store(dx + at_x, (2 * sum_x).to(dx.dtype.element_ty), both)
-    at = split * K * D + k[:, None] * D + d[None, :]
     known = (k < K)[:, None] & (d < D)[None, :]
+    at = split * K * D + k[:, None] * D + d[None, :]
     tl.store(dc + at, 2 * sum_c, known)
     if WEIGHTED:
         tl.store(dw + at, sum_w, known)
@@ -97,8 +92,7 @@ def many_forward_kernel(
     c, w, c_stride,         # centres and weights (K, D), float32
     mean,                   # of the centres (D,)
     out, near, out_stride,  # distances (N, K); 1 where a pair is near (N, K)
-    N, K, D, PART, WEIGHTED: tl.constexpr,
-    BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
+    N, K, D, PART, WEIGHTED: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
 ):
     tiles = tl.cdiv(K, BK)
     n = (tl.program_id(0) // tiles).to(tl.int64) * BN + tl.arange(0, BN)
@@ -156,8 +150,7 @@ def many_points_kernel(
     c, w, c_stride,         # centres and weights (K, D), float32
     mean,                   # of the centres (D,)
     dx,                     # laid out as x
-    N, K, D, WEIGHTED: tl.constexpr,
-    BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
+    N, K, D, WEIGHTED: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
 ):
     tiles = tl.cdiv(D, BD)
     n = (tl.program_id(0) // tiles).to(tl.int64) * BN + tl.arange(0, BN)
@@ -208,8 +201,7 @@ def many_centres_kernel(
     c, w, c_stride,         # centres and weights (K, D), float32
     mean,                   # of the centres (D,)
     dc, dw,                 # (splits, K, D): the sums over each part of N
-    N, K, D, rows, WEIGHTED: tl.constexpr,
-    BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
+    N, K, D, rows, WEIGHTED: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, BD: tl.constexpr,
 ):
     split = tl.program_id(1).to(tl.int64)
     tiles = tl.cdiv(D, BD)
@@ -264,14 +256,12 @@ def forward(x: Tensor, centres: Tensor, weights: Tensor | None) -> tuple[Tensor,
     """Squared distances (N, K) in float32, and which pairs are near; inputs contiguous."""
     (N, D), K = x.shape, len(centres)
     out = centres.new_empty(N, K)
-    shared = (x, x.stride(0), centres, centres if weights is None else weights, D)
-    weighted = weights is not None
+    shared, weighted = _shared(x, centres, weights)
+    near = torch.zeros(N, K, dtype=torch.bool, device=x.device)
     if K <= FEW_CENTRES:
-        near = torch.zeros(N, K, dtype=torch.bool, device=x.device)
         few_forward_kernel[(triton.cdiv(N, 8),)](
             *shared, out, out.stride(0), N, K, D, weighted, BN=8, BK=16, BD=64)
         return out, near
-    near = torch.empty(N, K, dtype=torch.bool, device=x.device)
     many_forward_kernel[(triton.cdiv(N, 64) * triton.cdiv(K, 64),)](
         *shared, _mean(centres), out, near.view(torch.uint8), out.stride(0),
         N, K, D, NEAR, weighted, BN=64, BK=64, BD=32)
@@ -283,8 +273,7 @@ def backward(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """The gradients to x, centres and weights."""
     (N, D), K = x.shape, len(centres)
-    shared = (x, x.stride(0), centres, centres if weights is None else weights, D)
-    weighted = weights is not None
+    shared, weighted = _shared(x, centres, weights)
     few = K <= FEW_CENTRES
     tiles = triton.cdiv(D, 128) if few else triton.cdiv(K, 64) * triton.cdiv(D, 64)
     rows = triton.cdiv(triton.cdiv(N, triton.cdiv(PROGRAMS, tiles)), 32) * 32
@@ -292,20 +281,17 @@ def backward(
     dx, dc = torch.empty_like(x), centres.new_empty(splits, K, D)
     dw = torch.empty_like(dc) if weighted else dc
     if few:
-        few_backward_kernel[(splits, tiles)](
-            g, g.stride(0), *shared, dx, dc, dw, N, K, D, rows, weighted,
-            BN=8, BK=16, BD=128, num_warps=1)
+        few_backward_kernel[splits, tiles](g, g.stride(0), *shared, dx, dc, dw, N, K, D, rows,
+                                           weighted, BN=8, BK=16, BD=128, num_warps=1)
         return dx, dc.sum(0), dw.sum(0) if weighted else None
     mean, gradient = _mean(centres), (g, near.view(torch.uint8), g.stride(0))
     if needed[0]:
         many_points_kernel[(triton.cdiv(N, 64) * triton.cdiv(D, 64),)](
-            *gradient, *shared, mean, dx, N, K, D, weighted,
-            BN=64, BK=32, BD=64, num_warps=8)
+            *gradient, *shared, mean, dx, N, K, D, weighted, BN=64, BK=32, BD=64, num_warps=8)
     if not (needed[1] or needed[2]):
         return dx, None, None
     many_centres_kernel[(tiles, splits)](
-        *gradient, *shared, mean, dc, dw, N, K, D, rows, weighted,
-        BN=32, BK=64, BD=64, num_warps=8)
+        *gradient, *shared, mean, dc, dw, N, K, D, rows, weighted, BN=32, BK=64, BD=64, num_warps=8)
     return dx, dc.sum(0), dw.sum(0) if weighted else None
 
 
@@ -313,3 +299,9 @@ def _mean(centres: Tensor) -> Tensor:
     """Mean of the centres (D,), 0 where it is not finite."""
     mean = centres.mean(0)
     return torch.where(mean.isfinite(), mean, 0)
+
+
+def _shared(x: Tensor, centres: Tensor, weights: Tensor | None) -> tuple[tuple, bool]:
+    """What every kernel is given of points, centres and weights; whether there are weights."""
+    rows = x, x.stride(0), centres, centres if weights is None else weights, centres.stride(0)
+    return rows, weights is not None
