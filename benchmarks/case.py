@@ -30,8 +30,8 @@ class Case:
             prepares the inputs; it raises ImportError where the package is not installed.
         wanted: least ratio to a peer, by its name; "floor" is the most times the floor, "seconds"
             the most seconds, "megabytes" (of 10^6 bytes) the most extra memory.
-        series: cases of one series differ in size only and are joined by a line in the plot; found
-            from `case` by leaving out its sizes when not given.
+        series: cases of one series differ in size only and share a plot, joined by lines where they
+            differ in bytes; found from `case` by leaving out its numbers when not given.
 
     A call leaves nothing behind that the next one would find: it returns what it made, and takes
     gradients with `torch.autograd.grad` rather than into `.grad`.

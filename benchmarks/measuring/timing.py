@@ -16,7 +16,7 @@ Stopwatch = Callable[[Call, int], tuple[float, float]]
 ROUNDS = 15
 LEAST_SECONDS = 0.02
 """A measurement repeats the call until it lasts about this long, so the clock's grain is small."""
-SECONDS_A_METHOD = 3.0
+SECONDS_A_METHOD = 2.0
 """A method whose measurements would take longer is measured less often, at least `FEWEST` times."""
 FEWEST = 3
 SLOW_SECONDS = 5.0

@@ -64,6 +64,12 @@ def test_the_picture_says_in_words_what_it_shows():
     assert "a row for each method" in text, "one size makes no line"
 
 
+def test_lines_join_cases_that_differ_in_bytes():
+    from medtutor.course.pages.benchmark_plot import _are_sizes
+
+    assert _are_sizes([4e6, 1e6, 2e6]) and not _are_sizes([1e6, 1.05e6, 4e6])
+
+
 def test_several_devices_are_told_apart():
     text = page([*ROWS, row(device="NVIDIA H200", wanted={"floor": 2.0})])
     assert "**NVIDIA H200**" in text and "(NVIDIA H200)" in text

@@ -1,6 +1,7 @@
 """The picture of a series of cases: time over bytes, our line, the peers', the copy's."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from medtutor.course.figures import LINES, PALETTE, figure_bundle, style
@@ -52,9 +53,12 @@ def picture(rows: Sequence[Row], what: str) -> str:
 
 
 def _over_bytes(axes: Any, lines: dict[str, Points], looks: dict[str, dict[str, Any]]) -> None:
+    joined = _are_sizes([point[0] for point in lines[OURS]])
     for name, points in lines.items():
         moved = [point[0] / 1e6 for point in points]
         look = {"label": name, "capsize": 2, **looks[name]}
+        if not joined:
+            look["linestyle"] = "none"
         axes.errorbar(moved, [point[1] for point in points], yerr=_spread(points), **look)
     axes.set(xscale="log", yscale="log", ylabel="time a call")
     axes.set_xlabel("MB that must move at least (10⁶ bytes)")
@@ -62,6 +66,11 @@ def _over_bytes(axes: Any, lines: dict[str, Points], looks: dict[str, dict[str, 
     _name_the_ticks(axes.xaxis, lambda value: f"{value:g}")
     _name_the_ticks(axes.yaxis, _short)
     axes.legend(loc="upper center", bbox_to_anchor=(0.42, -0.16), ncols=2, handlelength=3.2)
+
+
+def _are_sizes(moved: Sequence[float]) -> bool:
+    """Whether bytes order the cases: not where some move as many and differ in something else."""
+    return all(larger > 1.1 * smaller for smaller, larger in pairwise(sorted(moved)))
 
 
 def _in_rows(axes: Any, lines: dict[str, Points], looks: dict[str, dict[str, Any]]) -> None:
