@@ -72,11 +72,13 @@ def stage(
     (work / "status.md").write_text(status_page(entries, lines), encoding="utf-8")
     board = scoreboard_page(chapters, lines, set(executions))
     (work / "scoreboard.md").write_text(board, encoding="utf-8")
-    modules = write_reference(Path(__file__).resolve().parents[1], work / "api")
     speed = work / "benchmarks.md"
-    rows = read_rows(repository() / "benchmarks" / "results")
-    text = with_benchmarks(speed.read_text(encoding="utf-8"), rows, modules)
-    speed.write_text(text, encoding="utf-8")
+    package = Path(__file__).resolve().parents[1]
+    modules = write_reference(package, work / "api", speed.is_file())
+    if speed.is_file():         # a course of one's own may do without
+        rows = read_rows(repository() / "benchmarks" / "results")
+        text = with_benchmarks(speed.read_text(encoding="utf-8"), rows, modules)
+        speed.write_text(text, encoding="utf-8")
     toc = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
     text = yaml.safe_dump(contents(toc, entries), sort_keys=False)
     (work / "_toc.yml").write_text(text, encoding="utf-8")

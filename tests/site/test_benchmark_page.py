@@ -5,7 +5,7 @@ from made_up_benchmarks import ROWS, WANTED, row, write_rows
 from made_up_course import make_course
 from site_under_test import REPOSITORY, working_in
 
-from medtutor.course.pages.api_reference import Module
+from medtutor.course.pages.api_reference import Module, write_reference
 from medtutor.course.pages.benchmark_page import with_benchmarks
 from medtutor.course.pages.benchmark_rows import (
     BadRows,
@@ -80,6 +80,25 @@ def test_an_operation_links_to_its_reference_where_there_is_one():
     assert "Shuffle voxels. Its formula" in page(modules=[module])
     assert "(api/medtutor.kernels.shuffle.md)" in page(modules=[module])
     assert "api/" not in page()
+
+
+def test_the_pages_of_kernels_link_to_their_speed(tmp_path):
+    package = tmp_path / "medtutor"
+    for name in ("kernels/warp", "metrics"):
+        (package / name).mkdir(parents=True)
+        (package / name / "__init__.py").write_text('"""What it is."""')
+    write_reference(package, tmp_path / "api", speed=True)
+    pages = {path.stem: path.read_text() for path in (tmp_path / "api").glob("*.md")}
+    assert "(../benchmarks.md)" in pages["medtutor.kernels.warp"]
+    assert "benchmarks" not in pages["medtutor.metrics"]
+    write_reference(package, tmp_path / "api")
+    assert "benchmarks" not in (tmp_path / "api/medtutor.kernels.warp.md").read_text()
+
+
+def test_a_course_may_do_without_the_page(tmp_path):
+    with working_in(make_course(tmp_path, REPOSITORY / "book")):
+        (tmp_path / "book/benchmarks.md").unlink()
+        assert not (stage() / "benchmarks.md").exists()
 
 
 def test_nothing_measured_is_said(tmp_path):

@@ -50,16 +50,21 @@ def public_modules(package: Path) -> list[Module]:
     return sorted(found, key=lambda module: module.name)
 
 
-def write_reference(package: Path, out: Path) -> list[Module]:
+def write_reference(package: Path, out: Path, speed: bool = False) -> list[Module]:
     """Write ``index.md``, which links to all, and a page for each module; returns the modules.
 
     The pages are no part of the contents beside each page: a hundred names there would bury the
     chapters, and would have to be written into every page.
+
+    Args:
+        package: the folder of the package.
+        out: where to.
+        speed: whether there is a page of the kernels' speed, for theirs to link to.
     """
     out.mkdir(parents=True, exist_ok=True)
     modules = public_modules(package)
     for module in modules:
-        (out / f"{module.name}.md").write_text(_page(module), encoding="utf-8")
+        (out / f"{module.name}.md").write_text(_page(module, speed), encoding="utf-8")
     (out / "index.md").write_text(_index(modules), encoding="utf-8")
     return modules
 
@@ -77,13 +82,16 @@ def _offers(tree: ast.Module) -> tuple[str, ...]:
     )
 
 
-def _page(module: Module) -> str:
+def _page(module: Module, speed: bool) -> str:
+    links = "[API reference](index.md)"
+    if speed and module.group == "medtutor.kernels":
+        links += " · [Speed of the kernels](../benchmarks.md)"
     offers = ""
     if module.offers:
         roles = ", ".join(f"{{py:obj}}`~{name}`" for name in module.offers)
         offers = f"\nOffered here: {roles}.\n"
     return (
-        f"---\norphan: true\n---\n\n# {module.name}\n\n[API reference](index.md)\n\n"
+        f"---\norphan: true\n---\n\n# {module.name}\n\n{links}\n\n"
         f"```{{eval-rst}}\n.. automodule:: {module.name}\n   :members:\n"
         f"   :show-inheritance:\n   :ignore-module-all:\n```\n{offers}"
     )
