@@ -34,8 +34,7 @@ def few_forward_kernel(
     total = tl.zeros((BN, BK, BD), tl.float32)
     for start in range(0, D, BD):
         d = start + tl.arange(0, BD)
-        in_x = (n < N)[:, None] & (d < D)[None, :]
-        in_c = (k < K)[:, None] & (d < D)[None, :]
+        in_x, in_c = (n < N)[:, None] & (d < D)[None, :], (k < K)[:, None] & (d < D)[None, :]
         at_c = k[:, None] * c_stride + d[None, :]
         xv = tl.load(x + n[:, None] * x_stride + d[None, :], in_x, 0.0).to(tl.float32)
         cv = tl.load(c + at_c, in_c, 0.0)
@@ -104,8 +103,7 @@ def many_forward_kernel(
     for start in range(0, D, BD):
         d = start + tl.arange(0, BD)
         m = tl.load(mean + d, d < D, 0.0)[None, :]
-        in_x = (n < N)[:, None] & (d < D)[None, :]
-        in_c = (k < K)[:, None] & (d < D)[None, :]
+        in_x, in_c = (n < N)[:, None] & (d < D)[None, :], (k < K)[:, None] & (d < D)[None, :]
         at_c = k[:, None] * c_stride + d[None, :]
         xv = tl.load(x + n[:, None] * x_stride + d[None, :], in_x, 0.0).to(tl.float32) - m
         cv = tl.load(c + at_c, in_c, 0.0) - m
@@ -165,8 +163,7 @@ def many_points_kernel(
     for start in range(0, K, BK):
         k = start + tl.arange(0, BK)
         at_g = n[:, None] * g_stride + k[None, :]
-        in_g = (n < N)[:, None] & (k < K)[None, :]
-        in_c = (k < K)[:, None] & (d < D)[None, :]
+        in_g, in_c = (n < N)[:, None] & (k < K)[None, :], (k < K)[:, None] & (d < D)[None, :]
         at_c = k[:, None] * c_stride + d[None, :]
         gv = tl.load(g + at_g, in_g, 0.0)
         is_near = tl.load(near + at_g, in_g, 0).to(tl.int32)
@@ -190,8 +187,7 @@ def many_points_kernel(
                     if WEIGHTED:
                         difference *= tl.load(w + at, d < D, 0.0)[None, :]
                     direct += tl.where((h != 0)[:, None], h[:, None] * difference, 0.0)
-    total = 2 * ((xv - m) * sums - product + direct)
-    tl.store(dx + at_x, total.to(dx.dtype.element_ty), in_x)
+    tl.store(dx + at_x, (2 * ((xv - m) * sums - product + direct)).to(dx.dtype.element_ty), in_x)
 
 
 @triton.jit
@@ -247,17 +243,16 @@ def many_centres_kernel(
     total = 2 * (around * sums[:, None] - product + direct)
     if WEIGHTED:
         total *= tl.load(w + k[:, None] * c_stride + d[None, :], known, 0.0)
-        change = squares - 2 * around * product + around * around * sums[:, None]
-        tl.store(dw + at, change + direct_squares, known)
+        squares += direct_squares - 2 * around * product + around * around * sums[:, None]
+        tl.store(dw + at, squares, known)
     tl.store(dc + at, total, known)
 
 
 def forward(x: Tensor, centres: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
     """Squared distances (N, K) in float32, and which pairs are near; inputs contiguous."""
     (N, D), K = x.shape, len(centres)
-    out = centres.new_empty(N, K)
     shared, weighted = _shared(x, centres, weights)
-    near = torch.zeros(N, K, dtype=torch.bool, device=x.device)
+    out, near = centres.new_empty(N, K), centres.new_zeros(N, K, dtype=torch.bool)
     if K <= FEW_CENTRES:
         few_forward_kernel[(triton.cdiv(N, 8),)](
             *shared, out, out.stride(0), N, K, D, weighted, BN=8, BK=16, BD=64)
@@ -297,11 +292,10 @@ def backward(
 
 def _mean(centres: Tensor) -> Tensor:
     """Mean of the centres (D,), 0 where it is not finite."""
-    mean = centres.mean(0)
-    return torch.where(mean.isfinite(), mean, 0)
+    return centres.mean(0).nan_to_num(0.0, 0.0, 0.0)
 
 
 def _shared(x: Tensor, centres: Tensor, weights: Tensor | None) -> tuple[tuple, bool]:
     """What every kernel is given of points, centres and weights; whether there are weights."""
-    rows = x, x.stride(0), centres, centres if weights is None else weights, centres.stride(0)
-    return rows, weights is not None
+    weighted = weights is not None
+    return (x, x.stride(0), centres, weights if weighted else centres, centres.stride(0)), weighted
