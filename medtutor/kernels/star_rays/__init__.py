@@ -9,7 +9,8 @@ pixels between each of them and the centre is a penalty for what is not:
 
 y is the true label (0 or 1) and B_pq is 1 where y_p = y_q: a jump is free where the truth jumps,
 and a pixel that is right costs nothing. `one_sided` counts max(0, s_p - s_q) instead of
-|s_p - s_q|: only what rises away from the centre, so that a star-shaped mask costs nothing.
+|s_p - s_q|: only what rises away from the centre, so that a mask that is star-shaped along these lines
+costs nothing.
 
 **The line on the pixel grid.** With d = p - c and n = max(|d_row|, |d_column|), the pixels between
 p and c are, for k = 0 .. n-1, counted from the centre,
@@ -194,8 +195,9 @@ def star_line(
         one_sided: max(0, s_p - s_q) in place of |s_p - s_q|.
 
     Returns:
-        (B,), sum of each image; float32 for half precision. The memory of the gradient is kept
-        until the backward pass, about as much again is needed meanwhile.
+        (B,), sum of each image; float32 for half precision. The gradient is kept until the backward
+        pass. On the CPU about four times the memory of a batch of such images is needed, on a GPU
+        about twenty times (`star_polar` and `star_neighbour`: three times).
 
     Raises:
         TypeError: wrong dtype of any argument.
@@ -221,9 +223,10 @@ def star_neighbour(
         L = Σ_p max(0, s_p - s_q),   q the last pixel before p on the line from c to p
 
     For a mask this counts the pairs that break Veksler's constraint "p in the object, then q in the
-    object". It is 0 exactly when each pixel's chain of next pixels stays in the object: the star
-    shape on the grid (chains of neighbours and `star_line`'s segments differ by at most a pixel).
-    Arguments, limits and errors are those of `star_line`.
+    object", and is 0 exactly when each pixel's chain of next pixels stays in the object; so it is
+    for a disk about c. A chain is not the segment, since each pixel finds its own next one among 8:
+    from p - c = (100, 60) it runs diagonally to (80, 40), where the segment is at (80, 48). A spoke
+    thinner than that is star-shaped and yet costs. Arguments, limits and errors: `star_line`.
 
     Source: Veksler, ECCV 2008, as a penalty.
     """

@@ -48,10 +48,10 @@ def star_line_triton(
     tile, pixels = (64, 65536) if interpreted else (8, 512)
     grid = (rows + 1, columns + 1, triton.cdiv(lanes, block))
     kernels.octants_kernel[grid](
-        s, y, centre, packed, extent, height, width, columns, area, lanes,
+        s, y, centre, packed, extent, height, width, columns, area * lanes, lanes,
         GATED=gated, LANES=block, num_warps=1)
     kernels.pairs_kernel[grid](
-        packed, extent, by_octant, slope, columns, area, lanes, reach or rows + 1,
+        packed, extent, by_octant, slope, columns, area * lanes, lanes, reach or rows + 1,
         GATED=gated, ONE_SIDED=one_sided, LANES=block, TILE=tile, num_warps=2)
     kernels.collect_kernel[(triton.cdiv(height * width, pixels), batch)](
         slope, centre, gradient, height, width, columns, lanes, BLOCK=pixels)
@@ -67,7 +67,7 @@ def star_neighbour_triton(
     if prob.numel() == 0:
         return value, gradient
     s, y = _inputs(prob, target)
-    pixels = 65536 if triton.knobs.runtime.interpret else 1024
+    pixels = 65536 if triton.knobs.runtime.interpret else 256
     blocks = triton.cdiv(height * width, pixels)
     parts = value.new_empty(batch, blocks)
     kernels.neighbour_kernel[(blocks, batch)](

@@ -20,7 +20,7 @@ def octants_kernel(
     centre,     # (B, 2) int64
     packed,     # (3, P, L) float32 out: s, e = |y - s| where the octant owns p else 0, y
     extent,     # (L,) int32 out: rows of each octant
-    height, width, columns_most, area, lanes,
+    height, width, columns_most, layer, lanes,     # layer = P L
     GATED: tl.constexpr, LANES: tl.constexpr,
 ):
     """Octant pixel (n, m) of a block of lanes. Reads B H W once, writes 3 P L numbers."""
@@ -41,9 +41,9 @@ def octants_kernel(
             e = tl.abs(y - s)
         out = packed + (start_of_row(n, columns_most) + m).to(tl.int64) * lanes + lane
         tl.store(out, s, mask=there)
-        tl.store(out + area.to(tl.int64) * lanes, tl.where(owned, e, 0.0), mask=there)
+        tl.store(out + layer, tl.where(owned, e, 0.0), mask=there)
         if GATED:
-            tl.store(out + 2 * area.to(tl.int64) * lanes, y, mask=there)
+            tl.store(out + layer + layer, y, mask=there)
         if n == 0:
             tl.store(extent + lane, rows, mask=there)
 
@@ -54,7 +54,7 @@ def pairs_kernel(
     extent,     # (L,) int32 rows of each octant
     value,      # (P, L) float32 out: e_p Σ_q B |s_p - s_q|
     slope,      # (P, L) float32 out: the gradient of L in this octant
-    columns_most, area, lanes, reach,
+    columns_most, layer, lanes, reach,             # layer = P L
     GATED: tl.constexpr, ONE_SIDED: tl.constexpr, LANES: tl.constexpr, TILE: tl.constexpr,
 ):
     """Octant pixel (n, m) as p against all q, then as q against all p, in a block of lanes.
@@ -70,10 +70,9 @@ def pairs_kernel(
         there = lane < lanes
         rows_most = tl.max(tl.load(extent + lane, mask=there, other=-1))
         own = (start_of_row(n, columns_most) + m).to(tl.int64) * lanes + lane
-        layer = area.to(tl.int64) * lanes
         a = tl.zeros([TILE, LANES], tl.float32)
         g = tl.zeros([TILE, LANES], tl.float32)
-        s, e, y = packed, packed + layer, packed + 2 * layer
+        s, e, y = packed, packed + layer, packed + layer + layer
         if n <= rows_most:
             tile = tl.arange(0, TILE)[:, None]
             s_own = tl.load(s + own, mask=there, other=0)

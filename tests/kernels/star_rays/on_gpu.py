@@ -18,3 +18,9 @@ def calls():
             yield partial(star_line_triton, prob, centre, target, 0, one_sided)
             yield partial(star_neighbour_triton, prob, centre, target, one_sided)
             yield partial(star_polar_triton, prob, centre, target, 512, 128, one_sided)
+    for shape in ((1, 1, 1), (1, 1, 5), (2, 4, 1)):      # Triton makes a constant of a size of 1
+        prob, centre = torch.zeros(shape), torch.zeros(shape[0], 2, dtype=torch.long)
+        target = torch.zeros(shape, dtype=torch.bool)
+        yield partial(star_line_triton, prob, centre, target, 1, False)
+        yield partial(star_neighbour_triton, prob, centre, target, False)
+        yield partial(star_polar_triton, prob, centre, target, 16, 2, False)

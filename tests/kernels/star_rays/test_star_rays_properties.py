@@ -224,3 +224,16 @@ def test_errors_of_one_form():
         star_rays.star_line(PROB, CENTRE, reach=0)
     with pytest.raises(ValueError, match="at least 4 rays and 2 radii, got 3 and 2"):
         star_rays.star_polar(PROB, CENTRE, rays=3, radii=2)
+
+
+def test_a_chain_of_neighbours_is_not_the_segment():
+    # (100, 60) steps diagonally while the shorter distance is more than half the longer: (80, 40)
+    place = (100, 60)
+    for _ in range(20):
+        alone = torch.zeros(1, 101, 101, dtype=torch.float64)
+        alone[0, place[0], place[1]] = 1
+        given = alone.requires_grad_()
+        value = star_rays.star_neighbour(given, torch.tensor([[0, 0]]))
+        (gradient,) = torch.autograd.grad(value.sum(), given)
+        place = tuple(torch.nonzero(gradient[0] < 0)[0].tolist())
+    assert place == (80, 40)
