@@ -9,8 +9,8 @@ pixels between each of them and the centre is a penalty for what is not:
 
 y is the true label (0 or 1) and B_pq is 1 where y_p = y_q: a jump is free where the truth jumps,
 and a pixel that is right costs nothing. `one_sided` counts max(0, s_p - s_q) instead of
-|s_p - s_q|: only what rises away from the centre, so that a mask that is star-shaped along these lines
-costs nothing.
+|s_p - s_q|: only what rises away from the centre, so that a mask that is
+star-shaped along these lines costs nothing.
 
 **The line on the pixel grid.** With d = p - c and n = max(|d_row|, |d_column|), the pixels between
 p and c are, for k = 0 .. n-1, counted from the centre,
