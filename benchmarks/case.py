@@ -8,10 +8,9 @@ from typing import Any
 
 PEERS = (
     "monai", "torchio", "batchgeneratorsv2", "grid_sample", "simpleitk", "scikit-image",
-    "torch eager", "torch.compile", "torch.cdist", "gather loop", "reference", "matmul",
+    "torch eager", "torch.compile", "torch.cdist", "gather loop", "reference",
 )
-"""What a case may be timed beside: a package by its name, torch as one would write it, or, as a
-second floor, the matrix products alone that the result needs."""
+"""What a case may be timed beside: a package by its name, or torch as one would write it."""
 
 Call = Callable[[], Any]
 
