@@ -243,8 +243,8 @@ def many_centres_kernel(
     total = 2 * (around * sums[:, None] - product + direct)
     if WEIGHTED:
         total *= tl.load(w + k[:, None] * c_stride + d[None, :], known, 0.0)
-        squares += direct_squares - 2 * around * product + around * around * sums[:, None]
-        tl.store(dw + at, squares, known)
+        expanded = squares - 2 * around * product + around * around * sums[:, None]
+        tl.store(dw + at, expanded + direct_squares, known)
     tl.store(dc + at, total, known)
 
 
@@ -269,13 +269,12 @@ def backward(
     """The gradients to x, centres and weights."""
     (N, D), K = x.shape, len(centres)
     shared, weighted = _shared(x, centres, weights)
-    few = K <= FEW_CENTRES
-    tiles = triton.cdiv(D, 128) if few else triton.cdiv(K, 64) * triton.cdiv(D, 64)
+    tiles = triton.cdiv(D, 128) if K <= FEW_CENTRES else triton.cdiv(K, 64) * triton.cdiv(D, 64)
     rows = triton.cdiv(triton.cdiv(N, triton.cdiv(PROGRAMS, tiles)), 32) * 32
     splits = triton.cdiv(N, rows)      # follows from the shapes alone, so sums have one order
     dx, dc = torch.empty_like(x), centres.new_empty(splits, K, D)
     dw = torch.empty_like(dc) if weighted else dc
-    if few:
+    if K <= FEW_CENTRES:
         few_backward_kernel[splits, tiles](g, g.stride(0), *shared, dx, dc, dw, N, K, D, rows,
                                            weighted, BN=8, BK=16, BD=128, num_warps=1)
         return dx, dc.sum(0), dw.sum(0) if weighted else None
