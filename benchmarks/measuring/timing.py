@@ -19,8 +19,8 @@ LEAST_SECONDS = 0.02
 SECONDS_A_METHOD = 2.0
 """A method whose measurements would take longer is measured less often, at least `FEWEST` times."""
 FEWEST = 3
-SLOW_SECONDS = 5.0
-"""A call this long is timed twice only, the first time while its length is being found out."""
+LONG_SECONDS, SLOW_SECONDS = 1.0, 5.0
+"""A long call is measured while its length is found out, too; a slow one only once more."""
 LEAST_BYTES_ON_GPU = 1e8
 """A measurement on a GPU moves at least this much, so that it does not time launches only."""
 
@@ -70,9 +70,9 @@ def in_turn(
     for name, call in methods.items():
         timed[name] = method = Timed()
         first = stopwatch(call, 1)
-        if first[0] >= SLOW_SECONDS:
+        if first[0] >= LONG_SECONDS:
             method.add(first)
-            wanted[name] = 1
+            wanted[name] = 1 if first[0] >= SLOW_SECONDS else FEWEST - 1
             continue
         method.calls = max(least_calls, round(LEAST_SECONDS / max(first[0], 1e-9)), 1)
         affordable = round(SECONDS_A_METHOD / max(first[0] * method.calls, 1e-9))

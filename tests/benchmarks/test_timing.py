@@ -42,16 +42,17 @@ def test_a_gpu_moves_enough_bytes_a_measurement():
 
 
 def test_slow_methods_have_fewer_turns_spread_over_the_rounds():
-    # 1 s a call: three rounds of the fifteen, not at the beginning all together;
-    # 6 s a call: once while its length is found out, once more
-    methods = {"fast": lasting("f", 0.05), "s": lasting("s", 1.0), "slow": lasting("S", 6.0)}
+    # 0.5 s a call: four of the fifteen rounds make 2 s, not at the beginning all together;
+    # 1 s a call: once while its length is found out, twice more; 6 s a call: once more
+    methods = {"fast": lasting("f", 0.05), "half": lasting("h", 0.5),
+               "long": lasting("l", 1.0), "slow": lasting("S", 6.0)}
     clock = Clock()
     timed = in_turn(methods, clock, rounds=15)
     assert len(timed["fast"].seconds) == 15
-    assert len(timed["s"].seconds) == 3
+    assert len(timed["half"].seconds) == 4 and len(timed["long"].seconds) == 3
     assert timed["slow"].seconds == [6.0, 6.0] and timed["slow"].quartiles == [6.0, 6.0]
-    turns = "".join(name for name, _ in clock.order[3:])
-    assert turns == "fffffs" * 2 + "fffffsS"
+    turns = "".join(name for name, _ in clock.order[4:])
+    assert turns == "ffffhffffhlffffhfffhlS"
 
 
 def test_quartiles_are_those_of_the_measurements():
