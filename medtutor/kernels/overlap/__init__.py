@@ -33,7 +33,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from medtutor.kernels.dispatch import has_fast_form
-from medtutor.kernels.overlap._checks import check_form, check_labels, check_values
+from medtutor.kernels.overlap.checks import check_form, check_labels, check_values
 
 
 class OverlapSums(NamedTuple):
@@ -121,14 +121,13 @@ def overlap_sums(
     check_form(logits, target)
     target = _as_labels(logits, target, soft_labels)
     if has_fast_form(logits, target):
-        from medtutor.kernels.overlap._op import overlap_sums_op
+        from medtutor.kernels.overlap._op import separate_sums
 
-        parts = overlap_sums_op(logits, target, overlap, ce_foreground, ce_background, soft_labels)
-        sums = OverlapSums(*parts.unbind())
-    else:
-        if logits.device.type == "cpu":
-            check_values(logits, target, soft_labels)
-        sums = overlap_sums_reference(logits, target)
+        wanted = (overlap, ce_foreground, ce_background)
+        return OverlapSums(*separate_sums(logits, target, *wanted, soft_labels))
+    if logits.device.type == "cpu":
+        check_values(logits, target, soft_labels)
+    sums = overlap_sums_reference(logits, target)
     return OverlapSums(
         both=sums.both if overlap else None,
         predicted=sums.predicted if overlap else None,
@@ -143,7 +142,10 @@ def _as_labels(logits: Tensor, target: Tensor, soft_labels: bool) -> Tensor:
     """The target in one of the types that the fast forms take, without a copy for the usual."""
     if target.is_floating_point():
         if logits.shape[1] == 1:
-            return target.detach().to(logits.dtype)
+            double = logits.dtype == torch.float64
+            if target.device.type == "cpu" or double or target.dtype == torch.float64:
+                target = target.to(torch.float64 if double else torch.float32)
+            return target.detach()
         if soft_labels:
             raise TypeError(
                 f"target must be integer for {logits.shape[1]} classes; got {target.dtype}: "

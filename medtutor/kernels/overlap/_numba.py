@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from medtutor.kernels.overlap._checks import check_values
 from medtutor.kernels.overlap._sigmoid import sigmoid_slope, sigmoid_sums
 from medtutor.kernels.overlap._softmax import softmax_slope, softmax_sums
+from medtutor.kernels.overlap.checks import check_values
 from medtutor.kernels.threads import in_slabs
 
 CHUNK = 1 << 16  # voxels that share a place for their sums, whatever the number of threads
@@ -22,7 +22,7 @@ def sums_numba(
     ce_background: bool,
     soft_labels: bool,
 ) -> Tensor:
-    """The six sums of each image and class, (6, B, K), of logits (B, K, *S), target (B, *S).
+    """The six sums of each image and class, (B, 6, K), of logits (B, K, *S), target (B, *S).
 
     Raises:
         ValueError: logits that are not finite, labels that are none, found in the same pass.
@@ -30,26 +30,23 @@ def sums_numba(
     z, t, chunks = _arrays(logits, target)
     sums, odd = np.zeros((chunks, 6, z.shape[1])), np.zeros((chunks, 3))
     if z.shape[1] == 1:
-        wanted = (overlap, ce_foreground or ce_background)
-        in_slabs(sigmoid_sums, chunks, z, t, CHUNK, *wanted, sums, odd, work=z.size)
-        if soft_labels:
-            odd[:, 2] = 0
+        kernel, wanted = sigmoid_sums, (overlap, ce_foreground or ce_background)
     else:
-        wanted = (overlap, ce_foreground, ce_background)
-        in_slabs(softmax_sums, chunks, z, t, CHUNK, *wanted, sums, odd, work=z.size)
-    if odd.any():  # NaN is taken for true
+        kernel, wanted = softmax_sums, (overlap, ce_foreground, ce_background)
+    in_slabs(kernel, chunks, z, t, CHUNK, *wanted, sums, odd, work=z.size)
+    if odd[:, : 2 if soft_labels else 3].any():  # NaN is taken for true
         check_values(logits, target, soft_labels)
-    images = sums.reshape(z.shape[0], -1, 6, z.shape[1]).sum(1)  # (B, 6, K)
-    together = images.transpose(1, 0, 2).astype(z.dtype, order="C")  # (6, B, K)
-    return torch.from_numpy(together)
+    if chunks > len(z):
+        sums = sums.reshape(len(z), -1, 6, z.shape[1]).sum(1)
+    return torch.from_numpy(sums.astype(z.dtype, copy=False))
 
 
 def slope_numba(slopes: Tensor, logits: Tensor, target: Tensor, ce_background: bool) -> Tensor:
-    """dL/dz (B, K, *S) from dL by each sum, slopes (6, B, K)."""
+    """dL/dz (B, K, *S) from dL by each sum, slopes (B, 6, K)."""
     z, t, chunks = _arrays(logits, target)
     # NumPy asks for large pages where torch does not: the first write is several times cheaper.
     slope = np.empty_like(z)
-    by_image = slopes.movedim(1, 0).contiguous().numpy()  # (B, 6, K)
+    by_image = slopes.contiguous().numpy()
     if z.shape[1] == 1:
         in_slabs(sigmoid_slope, chunks, z, t, by_image, CHUNK, slope, work=z.size)
     else:

@@ -82,17 +82,21 @@ def sigmoid_slope(first, last, logits, target, slopes, chunk, slope):
     voxels = logits.shape[2]
     chunks = (voxels + chunk - 1) // chunk
     one, zero, two = logits.dtype.type(1), logits.dtype.type(0), logits.dtype.type(2)
+    truth = np.empty(BLOCK, logits.dtype)
     for index in range(first, last):
         image, start = index // chunks, index % chunks * chunk
-        stop = min(start + chunk, voxels)
-        z, label = logits[image, 0, start:stop], target[image, start:stop]
-        dz = slope[image, 0, start:stop]
         a, b, c = slopes[image, 0, 0], slopes[image, 1, 0], two * slopes[image, 3, 0]
         d, e = slopes[image, 4, 0], slopes[image, 5, 0]
-        for i in range(stop - start):
-            t = as_real(label[i], zero)
-            small = exp_negative(-abs(z[i]))
-            large = one / (one + small)
-            p = large if z[i] >= zero else small * large
-            q = small * large if z[i] >= zero else large  # 1 - p, to its last digit
-            dz[i] = p * q * (a * t + b + c * p) - d * t * q + e * (p - t * p)
+        for begin in range(start, min(start + chunk, voxels), BLOCK):
+            end = min(begin + BLOCK, start + chunk, voxels)
+            z, label = logits[image, 0, begin:end], target[image, begin:end]
+            dz = slope[image, 0, begin:end]
+            for i in range(end - begin):
+                truth[i] = as_real(label[i], zero)
+            for i in range(end - begin):
+                t = truth[i]
+                small = exp_negative(-abs(z[i]))
+                large = one / (one + small)
+                p = large if z[i] >= zero else small * large
+                q = small * large if z[i] >= zero else large  # 1 - p, to its last digit
+                dz[i] = p * q * (a * t + b + c * p) - d * t * q + e * (p - t * p)

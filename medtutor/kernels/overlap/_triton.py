@@ -91,11 +91,10 @@ def sigmoid_sums_kernel(
 
 @triton.jit
 def sigmoid_slope_kernel(
-    slopes,  # (6, B, 1) float32, contiguous: dL by each sum
+    slopes,  # (B, 6, 1) float32, contiguous: dL by each sum
     logits,  # (B, 1, N), contiguous
     target,  # (B, N), contiguous
     slope,  # (B, 1, N), out
-    images,  # B
     voxels,  # N
     blocks,  # of an image
     BLOCK: tl.constexpr,
@@ -104,11 +103,11 @@ def sigmoid_slope_kernel(
     # by p t, p, p^2 and the cross entropies. Reads logits and target once, writes slope.
     program = tl.program_id(0)
     image = program // blocks
-    a = tl.load(slopes + image)
-    b = tl.load(slopes + images + image)
-    c = 2 * tl.load(slopes + 3 * images + image)
-    d = tl.load(slopes + 4 * images + image)
-    e = tl.load(slopes + 5 * images + image)
+    a = tl.load(slopes + 6 * image)
+    b = tl.load(slopes + 6 * image + 1)
+    c = 2 * tl.load(slopes + 6 * image + 3)
+    d = tl.load(slopes + 6 * image + 4)
+    e = tl.load(slopes + 6 * image + 5)
     at = (program % blocks).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = at < voxels
     first = image.to(tl.int64) * voxels
@@ -185,11 +184,10 @@ def softmax_sums_kernel(
 
 @triton.jit
 def softmax_slope_kernel(
-    slopes,  # (6, B, K) float32, contiguous: dL by each sum
+    slopes,  # (B, 6, K) float32, contiguous: dL by each sum
     logits,  # (B, K, N), contiguous
     target,  # (B, N), contiguous
     slope,  # (B, K, N), out
-    images,  # B
     classes,  # K
     voxels,  # N
     blocks,  # of an image
@@ -204,13 +202,12 @@ def softmax_slope_kernel(
     program = tl.program_id(0)
     image = program // blocks
     k = tl.arange(0, ROWS)
-    real, by_class = k < classes, slopes + image * classes + k
-    step = images * classes
+    real, by_class = k < classes, slopes + 6 * image * classes + k
     a = tl.load(by_class, mask=real, other=0)[:, None]
-    b = tl.load(by_class + step, mask=real, other=0)[:, None]
-    c = 2 * tl.load(by_class + 3 * step, mask=real, other=0)[:, None]
-    d = tl.load(by_class + 4 * step, mask=real, other=0)[:, None]
-    e = tl.load(by_class + 5 * step, mask=real, other=0)[:, None]
+    b = tl.load(by_class + classes, mask=real, other=0)[:, None]
+    c = 2 * tl.load(by_class + 3 * classes, mask=real, other=0)[:, None]
+    d = tl.load(by_class + 4 * classes, mask=real, other=0)[:, None]
+    e = tl.load(by_class + 5 * classes, mask=real, other=0)[:, None]
     at = (program % blocks).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     first_of_image = image.to(tl.int64) * voxels
     index = first_of_image * classes + k[:, None].to(tl.int64) * voxels + at[None, :]
@@ -236,7 +233,7 @@ def softmax_slope_kernel(
 def sums_triton(
     logits: Tensor, target: Tensor, overlap: bool, ce_foreground: bool, ce_background: bool
 ) -> Tensor:
-    """The six sums of each image and class, (6, B, K) float32, of logits (B, K, *S)."""
+    """The six sums of each image and class, (B, 6, K) float32, of logits (B, K, *S)."""
     z, t = logits.contiguous(), target.contiguous()
     batch, classes = z.shape[:2]
     voxels, rows, block = _sizes(z)
@@ -254,11 +251,11 @@ def sums_triton(
             z, t, partial, classes, voxels, parts, span, OVERLAP=overlap, INSIDE=ce_foreground,
             OUTSIDE=ce_background, ROWS=rows, BLOCK=block, num_warps=4,
         )  # fmt: skip
-    return partial.sum(1).movedim(1, 0).contiguous()
+    return partial.sum(1)
 
 
 def slope_triton(slopes: Tensor, logits: Tensor, target: Tensor, ce_background: bool) -> Tensor:
-    """dL/dz (B, K, *S) in the type of the logits, from dL by each sum, slopes (6, B, K)."""
+    """dL/dz (B, K, *S) in the type of the logits, from dL by each sum, slopes (B, 6, K)."""
     z, t, by_sum = logits.contiguous(), target.contiguous(), slopes.contiguous()
     slope = torch.empty_like(z)
     batch, classes = z.shape[:2]
@@ -266,11 +263,11 @@ def slope_triton(slopes: Tensor, logits: Tensor, target: Tensor, ce_background: 
     blocks = triton.cdiv(voxels, block)
     if classes == 1:
         sigmoid_slope_kernel[(batch * blocks,)](
-            by_sum, z, t, slope, batch, voxels, blocks, BLOCK=block, num_warps=4
+            by_sum, z, t, slope, voxels, blocks, BLOCK=block, num_warps=4
         )
     else:
         softmax_slope_kernel[(batch * blocks,)](
-            by_sum, z, t, slope, batch, classes, voxels, blocks,
+            by_sum, z, t, slope, classes, voxels, blocks,
             OUTSIDE=ce_background, ROWS=rows, BLOCK=block, num_warps=4,
         )  # fmt: skip
     return slope

@@ -21,4 +21,4 @@ def both(dtype, classes, target_type, background):
     logits = torch.zeros(2, classes, 5, 7, dtype=dtype)
     target = torch.zeros(2, 5, 7, dtype=target_type)
     yield partial(sums_triton, logits, target, background, True, background)
-    yield partial(slope_triton, torch.zeros(6, 2, classes), logits, target, background)
+    yield partial(slope_triton, torch.zeros(2, 6, classes), logits, target, background)
