@@ -6,7 +6,7 @@ edge's weight; edges are weak where the image changes:
     w_ij = exp(-beta' |I_i - I_j|² / h²) + 1e-10,    beta' = beta / (10 std(I) sqrt(C))
 
 With x = 1 on the seeds of a label and 0 on all other seeds, its probability at the unknown voxels
-solves a linear system with one equation a voxel, whose value is the weighted mean of its neighbours:
+solves a linear system: each unknown voxel is the weighted mean of its neighbours,
 
     sum_j w_ij (x_i - x_j) = 0      or A x = b, with b_i the sum of the edges to the label's seeds
 
@@ -14,8 +14,8 @@ A is symmetric and positive definite. It is never stored as a matrix: three weig
 Conjugate gradients solve for all labels but the last, whose probability is what remains of 1.
 
 Bytes that must move: image and seeds read, probabilities and labels written, once; and in each
-iteration four volumes of edges, once for all labels, and about eight (Jacobi) or fifteen (multigrid)
-passes over vectors a label.
+iteration four volumes of edges a pass, once for all labels, and about eight (Jacobi) or fifteen
+(multigrid) passes over vectors a label.
 """
 
 from __future__ import annotations

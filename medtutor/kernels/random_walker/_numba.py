@@ -16,9 +16,9 @@ from numba import njit
 from medtutor.kernels.random_walker._numba_edges import (  # noqa: F401  part of the form
     begin,
     coarsen,
-    edges,
     finish,
     residual,
+    write_edges,
 )
 from medtutor.kernels.random_walker._solve import Grid
 from medtutor.kernels.threads import in_slabs
@@ -60,7 +60,7 @@ def _damped_inverse(out, edges, at, end, s0, s1, damping):
 
 @jit
 def _multiply(first, last, length, guard, s0, s1, edges, p, q, alive, sums):
-    """q = A p and p·q. Moves 4 + 2 M volumes for M labels."""
+    """Write q = A p; sum p·q. Moves 4 + 2 M volumes for M labels."""
     row = np.empty(CHUNK, p.dtype)
     for c in range(first, last):
         at = guard + c * CHUNK
@@ -77,7 +77,7 @@ def _multiply(first, last, length, guard, s0, s1, edges, p, q, alive, sums):
 
 @jit
 def _update(first, last, length, guard, s0, s1, edges, p, q, x, r, z, step, damping, alive, sums):
-    """x += step p, r -= step q, z = damping D^-1 r; r·z and r·r. Moves 4 + 7 M volumes."""
+    """Step: x += step p, r -= step q, z = damping D^-1 r; r·z and r·r. Moves 4 + 7 M volumes."""
     inverse = np.empty(CHUNK, p.dtype)
     damping = p.dtype.type(damping)
     for c in range(first, last):
@@ -103,7 +103,7 @@ def _update(first, last, length, guard, s0, s1, edges, p, q, x, r, z, step, damp
 
 @jit
 def _start(first, last, length, guard, s0, s1, edges, b, x, damping, alive, sums):
-    """x = damping D^-1 b; b·x and b·b. Moves 4 + 2 M volumes."""
+    """Write x = damping D^-1 b; sum b·x and b·b. Moves 4 + 2 M volumes."""
     inverse = np.empty(CHUNK, b.dtype)
     damping = b.dtype.type(damping)
     for c in range(first, last):
@@ -124,7 +124,7 @@ def _start(first, last, length, guard, s0, s1, edges, b, x, damping, alive, sums
 
 @jit
 def _smooth(first, last, length, guard, s0, s1, edges, b, x, y, damping, alive, sums):
-    """y = x + damping D^-1 (b - A x) and b·y. Moves 4 + 3 M volumes."""
+    """Write y = x + damping D^-1 (b - A x); sum b·y. Moves 4 + 3 M volumes."""
     row, inverse = np.empty(CHUNK, b.dtype), np.empty(CHUNK, b.dtype)
     damping = b.dtype.type(damping)
     for c in range(first, last):
@@ -144,7 +144,7 @@ def _smooth(first, last, length, guard, s0, s1, edges, b, x, y, damping, alive, 
 
 @jit
 def _direction(first, last, length, guard, z, p, factor, alive):
-    """p = z + factor p. Moves 3 M volumes."""
+    """Write p = z + factor p. Moves 3 M volumes."""
     for m in range(len(p)):
         if alive[m]:
             f = p.dtype.type(factor[m])
@@ -157,7 +157,7 @@ def _direction(first, last, length, guard, z, p, factor, alive):
 @jit
 def _restrict(first, last, shape, guard, s0, s1, edges, b, x, coarse_shape, coarse_guard, right,
               alive):
-    """right = sums of b - A x over blocks of 2 x 2 x 2, for coarse planes first..last."""
+    """Write right = sums of b - A x over blocks of 2 x 2 x 2, for coarse planes first..last."""
     n0, n1, n2 = shape
     _, c1, c2 = coarse_shape
     row = np.empty(2 * n2, b.dtype)
@@ -186,7 +186,7 @@ def _restrict(first, last, shape, guard, s0, s1, edges, b, x, coarse_shape, coar
 
 @jit
 def _prolong(first, last, shape, guard, x, coarse_shape, coarse_guard, solution, alive):
-    """X += the value of its block."""
+    """Add to x the value of its block."""
     _, n1, n2 = shape
     _, c1, c2 = coarse_shape
     for i in range(first, last):
@@ -207,9 +207,14 @@ def zeros(rows: int, grid: Grid, like: np.ndarray) -> np.ndarray:
     return np.zeros((rows, grid.length + 2 * grid.guard), like.dtype)
 
 
-def like(values: np.ndarray, of: np.ndarray | None) -> np.ndarray:
-    """The values in the type of an array, or in double precision."""
-    return values.astype(np.float64 if of is None else of.dtype)
+def like(values: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """The values in the type of an array."""
+    return values.astype(of.dtype)
+
+
+def double(values: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Unchanged: double precision."""
+    return values
 
 
 def to_numpy(values: np.ndarray) -> np.ndarray:
@@ -231,38 +236,38 @@ def _flat(kernel, grid, vectors, *arguments, sums=0):
 
 
 def multiply(grid, p, q, alive):
-    """Q = A p; p·q."""
+    """Write q = A p; return p·q."""
     return _flat(_multiply, grid, (p, q), alive, sums=1)[0]
 
 
 def update(grid, p, q, x, r, z, step, damping, alive):
-    """X += step p, r -= step q, z = damping D^-1 r; r·z and r·r."""
+    """Step: x += step p, r -= step q, z = damping D^-1 r; return r·z and r·r."""
     return _flat(_update, grid, (p, q, x, r, z), step, damping, alive, sums=2)
 
 
 def start(grid, b, x, damping, alive):
-    """X = damping D^-1 b; b·x and b·b."""
+    """Write x = damping D^-1 b; return b·x and b·b."""
     return _flat(_start, grid, (b, x), damping, alive, sums=2)
 
 
 def smooth(grid, b, x, y, damping, alive):
-    """Y = x + damping D^-1 (b - A x); b·y."""
+    """Write y = x + damping D^-1 (b - A x); return b·y."""
     return _flat(_smooth, grid, (b, x, y), damping, alive, sums=1)[0]
 
 
 def direction(z, p, factor, grid, alive):
-    """P = z + factor p."""
+    """Write p = z + factor p."""
     _flat(_direction, grid, (z, p), factor, alive)
 
 
 def restrict(grid, b, x, coarse, right, alive):
-    """Right = sums of b - A x over blocks."""
+    """Write right = sums of b - A x over blocks."""
     s0, s1, _ = grid.strides
     in_slabs(_restrict, coarse.shape[0], grid.shape, grid.guard, s0, s1, grid.edges, b, x,
              coarse.shape, coarse.guard, right, alive, work=grid.length * len(b))
 
 
 def prolong(coarse, solution, grid, x, alive):
-    """X += the value of its block."""
+    """Add to x the value of its block."""
     in_slabs(_prolong, grid.shape[0], grid.shape, grid.guard, x, coarse.shape, coarse.guard,
              solution, alive, work=grid.length * len(x))

@@ -108,7 +108,7 @@ def _double_stencil(out, edges, p, at, end, strides):
 
 @jit
 def _residual(first, last, image, seeds, strides, guard, scale, rates, edges, x, r, shape, sums):
-    """r = b - A x in double precision; sums of r² and b² for all labels.
+    """Write r = b - A x in double precision; sums of r² and b² for all labels.
 
     b, the edges to the seeds of a label, is worked out again from the image where it is not zero.
     The last label's residual is minus the sum of the others', as the probabilities sum to 1.
@@ -179,7 +179,7 @@ def _finish(first, last, seeds, guard, x, order, probabilities, labels):
             labels[i] = label
 
 
-def edges(image: np.ndarray, seeds: np.ndarray, scale: float, rates: tuple, grid: Grid) -> None:
+def write_edges(image: np.ndarray, seeds: np.ndarray, scale: float, rates: tuple, grid: Grid) -> None:
     """Fill the edges of the finest grid."""
     place, n, work = (grid.strides, grid.guard), grid.length, grid.length
     image = image.reshape(len(image), -1)

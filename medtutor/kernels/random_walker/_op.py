@@ -24,7 +24,7 @@ def _solve(image: Tensor, seeds: Tensor, start: Tensor | None, labels: int, beta
     if on_cpu:
         from medtutor.kernels.random_walker import _numba as form
     else:
-        from medtutor.kernels.random_walker import _triton as form
+        from medtutor.kernels.random_walker import _launch as form
         image = image.float()
     shape = space if len(space) == 3 else (space[0], 1, space[1])
     volume = image.contiguous().reshape(-1, *shape)
@@ -86,7 +86,10 @@ def _check_values(image: Tensor, seeds: Tensor, labels: int) -> None:
 
 
 def weight_scale(image: Tensor, beta: float) -> float:
-    """beta / (10 std sqrt(C)), as in scikit-image; 0 for a constant image: all weights are 1."""
+    """What beta becomes: beta / (10 std sqrt(C)), as in scikit-image.
+
+    0 for a constant image: all weights are 1.
+    """
     deviation = float(image.double().std(correction=0)) if image.numel() else 0.0
     return beta / (10 * deviation * sqrt(image.shape[0])) if deviation > 0 else 0.0
 

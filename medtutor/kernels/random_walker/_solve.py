@@ -1,6 +1,6 @@
 """The solver, the same on every device: conjugate gradients with a multigrid V-cycle.
 
-`form` is a module of kernels: `_numba` on the CPU (numpy arrays), `_triton` on the GPU (tensors).
+`form` is a module of kernels: `_numba` on the CPU (numpy arrays), `_launch` on the GPU (tensors).
 Everything lies flat: voxel (i, j, k) of a grid (n0, n1, n2) at guard + (i n1 + j) n2 + k, between
 two guards of one plane of zeros. An edge that would leave the grid has weight 0, so one loop over
 the flat array applies the stencil without looking where the border is.
@@ -161,7 +161,7 @@ def solve(form: ModuleType, image: Array, seeds: Array, labels: int, scale: floa
     shape = tuple(image.shape[1:])
     grid = Grid(shape, None, [])
     grid.edges = form.zeros(4, grid, image)
-    form.edges(image, seeds, scale, rates, grid)
+    form.write_edges(image, seeds, scale, rates, grid)
     sides = labels - 1
     x = form.zeros(sides, grid, image)
     r = form.zeros(sides, grid, image)
@@ -178,6 +178,6 @@ def solve(form: ModuleType, image: Array, seeds: Array, labels: int, scale: floa
         if np.isfinite(last):
             aim *= 0.5      # the last label has the residuals of all others, or r had drifted
         last = worst
-        limit = form.like(aim**2 * size[:sides], None)
+        limit = form.double(aim**2 * size[:sides], grid.edges)
         taken += conjugate_gradients(form, grids, x, r, limit, most - taken)
     return x, grid, taken, relative
