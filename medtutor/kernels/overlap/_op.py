@@ -97,7 +97,9 @@ class _Direct(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, *slopes):  # noqa: ANN001, ANN205
         logits, target = ctx.saved_tensors
-        given = next(slope for slope in slopes if slope is not None)  # (B, K)
+        given = next((slope for slope in slopes if slope is not None), None)  # (B, K)
+        if given is None:
+            return None, None, None, None, None, None
         stack = given.new_zeros(given.shape[0], 6, given.shape[1])
         for i, slope in enumerate(slopes):
             if slope is not None:

@@ -57,7 +57,7 @@ def check_labels(target: Tensor, channels: int, soft_labels: bool = False) -> No
     if soft_labels and channels == 1:
         if not 0 <= low <= high <= 1:
             raise ValueError(
-                f"target must lie in 0..1 for 1 channel(s); got {low:g}..{high:g}: a mask stored "
+                f"target must lie in 0..1 for 1 channel(s); got {low:g} to {high:g}: a mask stored "
                 "as 0 and 255 needs target > 0"
             )
     elif not whole:
