@@ -105,13 +105,13 @@ def random_walker_reference(image: Tensor, seeds: Tensor, labels: int, *, beta: 
             x, r = x + step * p, r - step * q
             steps += 1
         solutions.append(x)
-    return _collect(solutions, seeds, labels, laplacian, steps)
+    return _collect(solutions, one, seeds, laplacian, steps)
 
 
-def _collect(solutions, seeds, labels, laplacian, steps) -> RandomWalk:
+def _collect(solutions, one, seeds, laplacian, steps) -> RandomWalk:
     """The last label, residuals, clipping to [0, 1]."""
     inside = seeds >= 0
-    solutions = [*solutions, 1 - sum(solutions)] if solutions else [torch.ones(seeds.shape)]
+    solutions = [*solutions, one - sum(solutions)]
     residual = [laplacian(x).norm() / laplacian((seeds == k).to(x)).norm()
                 for k, x in enumerate(solutions, 1)]
     stack = torch.stack(solutions).clamp(0, 1)
@@ -133,6 +133,9 @@ def random_walker(image: Tensor, seeds: Tensor, *, beta: float = 130.0,
 
     Limits: a constant image gives harmonic functions (along a chain of voxels, straight lines);
     beta = 0 the same. Probabilities lie in [0, 1] and sum to 1.
+    A small residual says little about a region that only very weak edges join to seeds (a closed
+    barrier of the image): its probabilities may be off while |b - A x| is small. Multigrid is
+    nearer there than Jacobi; for an exact answer pass a float64 image and a small tolerance.
     Not differentiable. Float16 and bfloat16 images are computed in float32.
 
     Departures from the paper: weights as scikit-image scales them, so that its `beta` can be
@@ -180,7 +183,7 @@ def random_walker(image: Tensor, seeds: Tensor, *, beta: float = 130.0,
                                             preconditioner == "multigrid", max_iterations))
     from medtutor.kernels.random_walker._op import _check_values, without_isolated
 
-    _check_values(image, seeds, labels)
+    _check_values(image, seeds, labels, start)
     return random_walker_reference(image, without_isolated(seeds), labels, beta=beta, spacing=steps,
                                    tolerance=tolerance, start=start, max_iterations=max_iterations)
 

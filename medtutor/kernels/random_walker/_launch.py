@@ -25,9 +25,9 @@ from medtutor.kernels.random_walker._triton import (
 )
 
 CHECK_EVERY = 4
-BLOCK = 65536 if triton.knobs.runtime.interpret else 1024
-SETUP_BLOCK = 65536 if triton.knobs.runtime.interpret else 512     # more registers a voxel
-RESTRICT_BLOCK = 4096 if triton.knobs.runtime.interpret else 256
+BLOCK = 1024
+SETUP_BLOCK = 512       # more registers a voxel
+RESTRICT_BLOCK = 256    # each visits eight fine voxels
 
 
 def zeros(rows: int, grid: Grid, like: Tensor) -> Tensor:

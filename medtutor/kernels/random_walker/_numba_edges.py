@@ -179,7 +179,8 @@ def _finish(first, last, seeds, guard, x, order, probabilities, labels):
             labels[i] = label
 
 
-def write_edges(image: np.ndarray, seeds: np.ndarray, scale: float, rates: tuple, grid: Grid) -> None:
+def write_edges(image: np.ndarray, seeds: np.ndarray, scale: float, rates: tuple,
+                grid: Grid) -> None:
     """Fill the edges of the finest grid."""
     place, n, work = (grid.strides, grid.guard), grid.length, grid.length
     image = image.reshape(len(image), -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from math import prod, sqrt
+from math import sqrt
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ def _solve(image: Tensor, seeds: Tensor, start: Tensor | None, labels: int, beta
     """Image (C, *S); see `random_walker`."""
     from medtutor.kernels.random_walker import _solve as solver
 
-    _check_values(image, seeds, labels)
+    _check_values(image, seeds, labels, start)
     space = tuple(seeds.shape)
-    work = without_isolated(seeds).flatten().to(torch.int16)
+    work = torch.where(seeds < 0, -1, without_isolated(seeds)).flatten().to(torch.int16)
     order = _put_last(work, labels)
     on_cpu = image.device.type == "cpu"
     if on_cpu:
@@ -69,10 +69,12 @@ def _put_last(seeds: Tensor, labels: int) -> np.ndarray:
     return order
 
 
-def _check_values(image: Tensor, seeds: Tensor, labels: int) -> None:
+def _check_values(image: Tensor, seeds: Tensor, labels: int, start: Tensor | None) -> None:
     if not bool(image.isfinite().all()):
         raise ValueError("image must be finite, got NaN or infinity: replace them, or mark those "
                          "voxels with seeds of -1 and any finite value")
+    if start is not None and not bool(start.isfinite().all()):
+        raise ValueError("start must be finite, got NaN or infinity: pass start=None")
     counts = torch.bincount(seeds.clamp(min=0).flatten(), minlength=labels + 1)
     missing = (counts[1 : labels + 1] == 0).nonzero().flatten().add(1).tolist()
     if missing or labels < 1:
@@ -122,8 +124,3 @@ def _(image, seeds, start, labels, beta, spacing, tolerance, multigrid, max_iter
     space = tuple(seeds.shape)
     return (image.new_empty((labels, *space), dtype=kind), torch.empty_like(seeds),
             torch.empty((), dtype=torch.int64), torch.empty(labels, dtype=torch.float64))
-
-
-def bytes_moved(shape: tuple[int, ...], labels: int, products: int) -> int:
-    """Bytes of so many products A x for all but one label: edges once, vectors read and written."""
-    return 4 * prod(shape) * products * (4 + 2 * (labels - 1))

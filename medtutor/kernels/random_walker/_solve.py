@@ -173,10 +173,11 @@ def solve(form: ModuleType, image: Array, seeds: Array, labels: int, scale: floa
         square, size = form.residual(image, seeds, scale, rates, grid, x, r, labels)
         relative = np.sqrt(square / np.where(size > 0, size, 1.0))
         worst = relative.max()
-        if worst <= tolerance or taken >= most or worst > 0.7 * last:
+        if worst <= tolerance or taken >= most or worst >= last:
             break
         if np.isfinite(last):
-            aim *= 0.5      # the last label has the residuals of all others, or r had drifted
+            # the last label has the residuals of all others, and may have a small right side
+            aim = max(0.5 * tolerance / worst, 1e-3) * aim
         last = worst
         limit = form.double(aim**2 * size[:sides], grid.edges)
         taken += conjugate_gradients(form, grids, x, r, limit, most - taken)
