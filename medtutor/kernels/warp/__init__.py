@@ -207,6 +207,8 @@ def _solid(image: Tensor, vectors: Tensor, label: Tensor | None) -> tuple:
 
 def _given_back(new: Tensor, moved: Tensor, label: Tensor | None, vectors: Tensor) -> Warped:
     """The volume of one slice as a plane again, and the label where there is one."""
-    if vectors.shape[1] == 2:
-        new, moved = new.squeeze(2), moved.squeeze(1)
-    return new if label is None else (new, moved)
+    flat = vectors.shape[1] == 2
+    new = new.squeeze(2) if flat else new
+    if label is None:
+        return new
+    return new, moved.squeeze(1) if flat else moved
