@@ -11,9 +11,7 @@ import numpy as np
 import torch
 from scipy.ndimage import map_coordinates
 
-from medtutor.kernels.warp import warp_by_grid
-
-from .control_grid import ControlGrid, spline_weights
+from .control_grid import ControlGrid
 from .shape_model import ShapeModel
 
 
@@ -53,75 +51,37 @@ class Warp:
         return np.moveaxis(np.stack(parts, axis=1), (0, 1), (-2, -1))
 
     @cached_property
-    def minors(self) -> np.ndarray:
-        """(d, *size) sums of the principal minors of grad u, of one, two, ... rows.
-
-        They are the coefficients of det(I + s grad u) = 1 + m_1 s + m_2 s^2 (+ m_3 s^3): m_1 is the
-        trace, m_d the determinant.
-        """
-        g = self.gradient
-        pairs = [(a, b) for a in range(self.grid.dim) for b in range(a)]
-        one = sum(g[..., a, a] for a in range(self.grid.dim))
-        two = sum(g[..., a, a] * g[..., b, b] - g[..., a, b] * g[..., b, a] for a, b in pairs)
-        if self.grid.dim == 2:
-            return np.stack([one, two])
-        three = (np.cross(g[..., 0, :], g[..., 1, :]) * g[..., 2, :]).sum(-1)
-        return np.stack([one, two, three])
-
-    @cached_property
     def jacobian(self) -> np.ndarray:
         """(*size) det(I + grad u): local size of what is pulled in, negative where space folds."""
-        return 1 + self.minors.sum(0)
+        return np.linalg.det(np.eye(self.grid.dim) + self.gradient)
 
     @property
     def min_jacobian(self) -> float:
         """Smallest Jacobian over the voxels; above 0 nothing folds (between voxels is not seen)."""
         return float(self.jacobian.min())
 
-    def _checked(self, values: np.ndarray) -> np.ndarray:
+    def _pull(self, values: np.ndarray, order: int, fill: float | None) -> np.ndarray:
         if values.shape != self.grid.size:
             raise ValueError(
                 f"image and label must have the size of the warp, {self.grid.size}; got "
                 f"{values.shape}: make the control grid for this size, or crop"
             )
-        return values
-
-    def _pull(
-        self, image: np.ndarray, label: np.ndarray | None, fill: float | None
-    ) -> tuple[torch.Tensor, ...]:
-        """Linear image and nearest label in one pass, straight from the control displacements."""
-        weights = [
-            torch.from_numpy(spline_weights(knots, np.arange(n)))
-            for knots, n in zip(self.grid.axes, self.grid.size, strict=True)
-        ]
-        control = torch.tensor(self.displacement).view(1, self.grid.dim, *self.grid.points)
-        level = fill or 0
-        new = warp_by_grid(
-            torch.from_numpy(image - level)[None, None],
-            control,
-            None if label is None else torch.from_numpy(label - int(level))[None],
-            spline=weights,
-            outside="edge" if fill is None else "zero",
-        )
-        return new if label is not None else (new,)
+        at = np.indices(self.grid.size) + self.field                    # (d, *size)
+        mode = "nearest" if fill is None else "constant"
+        return map_coordinates(values, at, order=order, mode=mode, cval=fill or 0)
 
     def image(self, image: np.ndarray, *, order: int = 3, fill: float | None = None) -> np.ndarray:
         """Warp an image.
 
         Args:
             image: (*size), finite.
-            order: 3 cubic (may overshoot at edges), by scipy, or 1 linear (stays within the old
-                values), by the fused kernel `medtutor.kernels.warp`.
+            order: 3 cubic (may overshoot at edges) or 1 linear (stays within the old values).
             fill: value from outside the image; None repeats the edge.
         """
-        image = self._checked(np.asarray(image, dtype=np.float64))
+        image = np.asarray(image, dtype=np.float64)
         if not np.isfinite(image).all():
             raise ValueError(f"image holds {(~np.isfinite(image)).sum()} NaN or infinite voxels")
-        if order == 1:
-            return self._pull(image, None, fill)[0][0, 0].numpy() + (fill or 0)
-        at = np.indices(self.grid.size) + self.field                    # (d, *size)
-        mode = "nearest" if fill is None else "constant"
-        return map_coordinates(image, at, order=order, mode=mode, cval=fill or 0)
+        return self._pull(image, order, fill)
 
     def label(self, label: np.ndarray, *, fill: int | None = None) -> np.ndarray:
         """Warp a label map by nearest neighbour, so no new label value can arise."""
@@ -131,8 +91,7 @@ class Warp:
                 f"label must hold whole numbers; got {label.dtype} with fractions: was it "
                 "interpolated? round or threshold it first"
             )
-        label = self._checked(label).astype(np.int64)
-        return self._pull(np.zeros(label.shape), label, fill)[1][0].numpy() + (fill or 0)
+        return self._pull(label.astype(np.int64), 0, fill)
 
     def landmarks(self, points: np.ndarray, *, tolerance: float = 1e-6) -> np.ndarray:
         """Where landmarks of the old image lie in the new one: solve q + u(q) = p for q.
@@ -174,11 +133,10 @@ class Warp:
             raise ValueError(f"least must lie in (0, 1), the identity has 1; got {least}")
         if self.min_jacobian >= least:
             return self
-        low, high, orders = 0.0, 1.0, np.arange(1, self.grid.dim + 1)
-        minors = self.minors.reshape(self.grid.dim, -1)
+        low, high = 0.0, 1.0
         for _ in range(30):
             middle = (low + high) / 2
-            worst = (1 + middle**orders @ minors).min()
+            worst = np.linalg.det(np.eye(self.grid.dim) + middle * self.gradient).min()
             low, high = (middle, high) if worst >= least else (low, middle)
         return Warp(self.grid, low * self.displacement)
 
