@@ -90,19 +90,14 @@ def locate(u, start, along, size, stride, zero, index, at, near, low, high):
 @njit(**HOW)
 def locate_line(u, z, y, size, zero, index, at, near, weight):
     """`locate` along every axis that the displacement has; `u` is (d, line)."""
-    depth, height, width = size
-    at[:] = 0
-    near[:] = 0
-    if len(u) == 3:
-        stride = height * width if depth > 1 else 0
-        locate(u[0], z, 0, depth, stride, zero, index[0], at, near, weight[0], weight[1])
-    else:
-        at[:] = z * height * width
-        near[:] = z * height * width
-    stride = width if height > 1 else 0
-    locate(u[-2], y, 0, height, stride, zero, index[1], at, near, weight[2], weight[3])
-    stride = 1 if width > 1 else 0
-    locate(u[-1], 0, 1, width, stride, zero, index[2], at, near, weight[4], weight[5])
+    step = steps(size, True)
+    start = z, y, 0
+    begin = np.int32(0 if len(u) == 3 else z * size[1] * size[2])
+    for x in range(len(at)):
+        at[x] = near[x] = begin
+    for axis in range(3 - len(u), 3):
+        locate(u[axis - 3 + len(u)], start[axis], axis == 2, size[axis], step[axis], zero,
+               index[axis], at, near, weight[2 * axis], weight[2 * axis + 1])
 
 
 @njit(**HOW)
@@ -150,6 +145,14 @@ def batch_of(group, groups, batch):
 
 
 @njit(**HOW)
+def read_line(displacement, z, y, u):
+    """The displacement along a line; the padding stays 0."""
+    for a in range(len(u)):
+        for x in range(displacement.shape[3]):
+            u[a, x] = displacement[a, z, y, x]
+
+
+@njit(**HOW)
 def _sample(image, label, new, moved, u, group, groups, z, y, zero, index, at, near, weight):
     size = image.shape[2:]
     solid = len(u) == 3
@@ -178,8 +181,7 @@ def _warp(first, last, image, displacement, label, new, moved, zero):
     for plane in range(first, last):
         group, z = plane // depth, plane % depth
         for y in range(height):
-            for a in range(len(u)):
-                u[a, :width] = displacement[group, a, z, y]
+            read_line(displacement[group], z, y, u)
             _sample(image, label, new, moved, u, group, len(displacement), z, y, zero,
                     index, at, near, weight)
 
@@ -208,24 +210,29 @@ def grid_buffers(control, rows):
 @njit(**HOW)
 def mix_plane(control, weight, slab):
     """slab[a] = sum_i weight[i] control[a, i]."""
-    slab[:] = 0
-    for a in range(len(control)):
-        for i in range(len(weight)):
-            if weight[i] != 0:
-                slab[a] += weight[i] * control[a, i]
+    axes, planes, g, h = control.shape
+    for a in range(axes):
+        for j in range(g):
+            for k in range(h):
+                total = weight[0] * control[a, 0, j, k]
+                for i in range(1, planes):
+                    total += weight[i] * control[a, i, j, k]
+                slab[a, j, k] = total
 
 
 @njit(**HOW)
 def mix_line(slab, weight, rows, points, u):
     """u[a, x] = sum_k rows[k, x] sum_j weight[j] slab[a, j, k], four points k at a time."""
     for a in range(len(u)):
-        points[:] = 0
+        for k in range(len(points)):
+            points[k] = 0
         for j in range(len(weight)):
             if weight[j] != 0:
                 for k in range(slab.shape[2]):
                     points[k] += weight[j] * slab[a, j, k]
         line = u[a]
-        line[:] = 0
+        for x in range(len(line)):
+            line[x] = 0
         for k in range(0, len(rows), 4):
             p, q, r, s = points[k], points[k + 1], points[k + 2], points[k + 3]
             for x in range(len(line)):

@@ -27,6 +27,7 @@ from ._numba import (
     locate_line,
     mix_line,
     mix_plane,
+    read_line,
     steps,
 )
 
@@ -125,7 +126,9 @@ def _line_gradient(grad, image, u, group, groups, z, y, zero, index, at, near, w
     size, solid = image.shape[2:], len(u) == 3
     locate_line(u, z, y, size, zero, index, at, near, weight)
     line_slopes(index, size, zero, slope)
-    found[:] = 0
+    for a in range(len(u)):
+        for x in range(len(at)):
+            found[a, x] = 0
     first, last = batch_of(group, groups, len(grad))
     for b in range(first, last):
         for c in range(image.shape[1]):
@@ -141,12 +144,12 @@ def _of_displacement(first, last, grad, image, displacement, found, zero):
     for plane in range(first, last):
         group, z = plane // depth, plane % depth
         for y in range(height):
-            for a in range(len(u)):
-                u[a, :width] = displacement[group, a, z, y]
+            read_line(displacement[group], z, y, u)
             _line_gradient(grad, image, u, group, len(displacement), z, y, zero, index, at, near,
                            weight, slope, line)
             for a in range(len(u)):
-                found[group, a, z, y] = line[a, :width]
+                for x in range(width):
+                    found[group, a, z, y, x] = line[a, x]
 
 
 @njit(**SUMS)
@@ -187,9 +190,11 @@ def _scatter(first, last, grad, u, group, groups, z, y, zero, index, at, near, w
         return
     locate_line(u, z, y, size, zero, index, at, near, weight)
     if solid:
-        low, high = index[0, :width].min(), index[0, :width].max()
-        low, high = max(min(low, depth - 1), 0), max(min(high + 1, depth - 1), 0)
-        if high < first or low >= last + 1:
+        low, high = index[0, 0], index[0, 0]
+        for x in range(width):
+            low, high = min(low, index[0, x]), max(high, index[0, x])
+        low, high = max(min(low, depth - 2), 0), max(min(high + 1, depth - 1), 0)
+        if high < first or low >= last:
             return
     sz, sy, sx = steps(size, solid)
     begin, end = first * height * width, last * height * width
@@ -217,8 +222,7 @@ def _of_image(first, last, grad, displacement, found, zero):
     for plane in range(len(displacement) * depth):
         group, z = plane // depth, plane % depth
         for y in range(height):
-            for a in range(len(u)):
-                u[a, :width] = displacement[group, a, z, y]
+            read_line(displacement[group], z, y, u)
             _scatter(first, last, grad, u, group, len(displacement), z, y, zero, index, at, near,
                      weight, found)
 
