@@ -55,7 +55,7 @@ def capsules_reference(
     given = torch.promote_types(ends.dtype, torch.float32)    # half precision: computed in float32
     ends, radii = ends.to(given), radii.to(given)
     widths = ends.new_tensor(spacing)                                             # (n,)
-    axes = [torch.arange(length).to(ends) * width for length, width in zip(size, spacing)]
+    axes = [torch.arange(length).to(ends) * s for length, s in zip(size, spacing, strict=True)]
     centres = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)               # (*S, n)
     corners = ends.new_tensor(list(product((-0.25, 0.25), repeat=len(size))))     # (2^n, n)
     drawn = ends.isfinite().all(2).all(1) & radii.isfinite() & (radii > 0)        # (M,)
@@ -64,12 +64,12 @@ def capsules_reference(
         cover = centres.new_zeros(size)
         inside = torch.zeros(2 ** len(size), *size, dtype=torch.bool, device=ends.device)
         own = drawn if tree is None else drawn & (tree == item)
-        for (a, b), r in zip(ends[own], radii[own]):
+        for (a, b), r in zip(ends[own], radii[own], strict=True):
             if partial == "smooth":
                 share = _ramp(_from_axis(centres, a, b), r, widths)
                 cover = torch.where(share > cover, share, cover)    # on a tie the first one
             else:
-                for corner, hit in zip(corners * widths, inside):
+                for corner, hit in zip(corners * widths, inside, strict=True):
                     hit |= _from_axis(centres + corner, a, b).square().sum(-1) <= r * r
         volumes.append(cover if partial == "smooth" else inside.to(given).mean(0))
     volume = torch.stack(volumes) if volumes else centres.new_zeros(0, *size)     # (B, *S)

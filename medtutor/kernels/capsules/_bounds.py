@@ -1,4 +1,4 @@
-"""Where a capsule may leave a trace: shared by the forms for CPU and GPU."""
+"""Where a capsule may leave a trace: shared by the forms for the CPU and the GPU."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ class Bounds(NamedTuple):
         ends: (M, 2, 3).
         radii: (M,).
         reach: (M,), no voxel (or part of one) whose centre is further from the axis is touched.
-        full: (M,), every voxel whose centre is as near as this is all inside; negative for none.
+        full: (M,), where a ramp is drawn, it is 1 as near to the axis as this; negative: nowhere.
         first: (M, 3), integer, of the box along each axis.
         last: (M, 3), integer, of the box; before `first` where a capsule touches nothing.
         size: 3 lengths of the volume.
         spacing: 3 widths of a voxel.
+        on_axis: squared width of a voxel whose centre lies on an axis, so that no direction is
+            known: the mean over the axes that were given.
     """
 
     ends: Tensor
@@ -30,6 +32,7 @@ class Bounds(NamedTuple):
     last: Tensor
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
+    on_axis: float
 
 
 def bounds(
@@ -41,6 +44,7 @@ def bounds(
     There the 8 parts of a voxel lie on each other in twos, and shares of them stay what they were.
     """
     flat = len(size) == 2
+    on_axis = sum(s * s for s in spacing) / len(spacing)
     if flat:
         size, spacing = [size[0], 1, size[1]], [spacing[0], 0.0, spacing[1]]
         ends = torch.stack([ends[..., 0], torch.zeros_like(ends[..., 0]), ends[..., 1]], -1)
@@ -64,4 +68,4 @@ def bounds(
     high = ((ends.amax(1) + reach[:, None]) * inverse + margin).floor()
     first = torch.where(drawn[:, None], low.clamp(min=0).minimum(length), 0).long()
     last = torch.where(drawn[:, None], high.clamp(min=-1).minimum(length - 1), -1).long()
-    return Bounds(ends, radii, reach, full, first, last, tuple(size), tuple(spacing))
+    return Bounds(ends, radii, reach, full, first, last, tuple(size), tuple(spacing), on_axis)

@@ -27,7 +27,7 @@ def draw(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
     slices = grid.reshape(batch * where.size[0], *where.size[1:])
     if smooth:
         grey = (255.0, 0.5) if dtype == torch.uint8 else (1.0, 0.0)
-        kernel, how = _draw_smooth, (axis_square(spacing), *grey)
+        kernel, how = _draw_smooth, (where.on_axis, *grey)
     else:
         kernel, how = _draw_samples, share_of_bits(slices.dtype)
     in_slabs(kernel, len(slices), slices, table, starts, members, where.size[0],
@@ -47,7 +47,7 @@ def gradients(grad: Tensor, ends: Tensor, radii: Tensor, tree: Tensor, size: lis
     slices = grad.contiguous().numpy().reshape(batch * where.size[0], *where.size[1:])
     found = np.zeros((len(members), 7))    # of each capsule in each slice: the threads share none
     in_slabs(sum_of_slices, len(slices), slices, found, table, starts, members, where.size[0],
-             np.array(where.spacing), axis_square(spacing), len(size) == 2, work=slices.size)
+             np.array(where.spacing), where.on_axis, len(size) == 2, work=slices.size)
     total = np.zeros((len(ends), 7))
     np.add.at(total, members, found)       # slice after slice
     to_ends = torch.from_numpy(total[:, :6].reshape(-1, 2, 3)).to(ends.dtype)
@@ -84,11 +84,6 @@ def share_of_bits(dtype: np.dtype) -> np.ndarray:
     """What is written for each set of parts that are inside, one bit a part: (256,)."""
     share = np.array([n.bit_count() for n in range(256)]) / 8
     return np.floor(255 * share + 0.5).astype(dtype) if dtype == np.uint8 else share.astype(dtype)
-
-
-def axis_square(spacing: list[float]) -> float:
-    """Squared width of a voxel whose centre lies on an axis, where no direction is known."""
-    return sum(s * s for s in spacing) / len(spacing)
 
 
 @njit(**FAST)
