@@ -172,6 +172,18 @@ def run(
         raise typer.Exit(2 if all(outcome.wrong_use for outcome in outcomes) else 1)
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Examples: medtutor data list · medtutor data get hrf · medtutor data --help",
+)
+def data(context: typer.Context) -> None:
+    """Real data sets: [b]list[/b], [b]get[/b], [b]verify[/b], [b]where[/b], [b]show[/b]."""
+    from medtutor.datasets.commands import app as data_sets
+
+    data_sets(context.args, prog_name="medtutor data")
+
+
 @app.command(epilog="Example: medtutor claims 14")
 def claims(chapters: Some = None, as_json: AsJson = False) -> None:
     """Show what the papers claim, what we measured, and the verdicts; stale lines are marked."""

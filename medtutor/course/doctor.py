@@ -172,11 +172,13 @@ def data_sets() -> Iterator[Finding]:
 
     where = os.environ.get("MEDTUTOR_DATA", "not set")
     yield Finding("$MEDTUTOR_DATA", "ok", where)
-    for name, folder in found().items():
-        if folder is None:
-            yield Finding(name, "note", "not here, chapters run without; how to get it: make data")
-        else:
+    places = found()
+    for name, folder in places.items():
+        if folder is not None:
             yield Finding(name, "ok", str(folder))
+    if absent := [name for name, folder in places.items() if folder is None]:
+        text = f"not here, chapters run without: {', '.join(absent)}; see: medtutor data list"
+        yield Finding("data sets", "note", text)
 
 
 def tools() -> Iterator[Finding]:

@@ -72,7 +72,8 @@ def test_little_memory_and_disk(monkeypatch):
 
 def test_absent_data_and_browser_are_notes(monkeypatch):
     monkeypatch.setattr("medtutor.datasets.found", lambda: {"busi": None})
-    assert states(doctor.data_sets())["busi"] == "note"
+    (_, absent) = doctor.data_sets()
+    assert absent.state == "note" and "busi" in absent.text and "medtutor data list" in absent.text
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     assert states(doctor.tools())["browser"] == "note"
 

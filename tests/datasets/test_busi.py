@@ -95,7 +95,7 @@ def test_repr_has_licence_and_citation(busi):
 
 def test_absent(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDTUTOR_DATA", str(tmp_path))
-    with pytest.raises(DatasetAbsent, match="data_scripts/get_busi.py"):
+    with pytest.raises(DatasetAbsent, match="medtutor data get busi"):
         Busi()
 
 

@@ -57,16 +57,6 @@ def test_absent_package(monkeypatch):
         folder("mni152")
 
 
-def test_command_prints_found_and_absent(hippocampus, monkeypatch, capsys):
-    from medtutor.datasets.__main__ import main
-
-    monkeypatch.setenv("MEDTUTOR_DATA", str(hippocampus.parent))
-    main()
-    printed = capsys.readouterr().out
-    assert str(hippocampus) in printed
-    assert "busi" in printed and "absent" in printed
-
-
 def test_looking_is_light():
     code = (
         "import sys; from medtutor import datasets; datasets.found(); "
