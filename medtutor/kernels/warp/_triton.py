@@ -41,12 +41,12 @@ def warp_by_grid(image: Tensor, control: Tensor, weights: list[Tensor], label: T
 def of_displacement(grad: Tensor, image: Tensor, displacement: Tensor, zero: bool) -> Tensor:
     """(B, d, *S), the gradient to a dense displacement."""
     found, n = torch.empty_like(displacement), image.shape[2:].numel()
-    blocks = triton.cdiv(n, _block())
+    blocks = triton.cdiv(n, _block(n))
     with torch.cuda.device_of(image):
         slope_kernel[(blocks * len(displacement),)](
             grad, image, displacement, found, *image.shape[2:], n, blocks, image.shape[1],
             len(image), len(grad) // len(displacement),
-            SOLID=displacement.shape[1] == 3, ZERO=zero, BLOCK=_block())
+            SOLID=displacement.shape[1] == 3, ZERO=zero, BLOCK=_block(n))
     return found
 
 
@@ -81,8 +81,8 @@ def of_image_by_grid(grad: Tensor, image: Tensor, control: Tensor, weights: list
     return _of_image(grad, image, _line_points(control, weights), _rows(weights), zero)
 
 
-def _block() -> int:
-    return 65536 if triton.knobs.runtime.interpret else 256
+def _block(n: int) -> int:
+    return min(65536, triton.next_power_of_2(n)) if triton.knobs.runtime.interpret else 256
 
 
 def _rows(weights: list[Tensor]) -> Tensor:
@@ -113,24 +113,24 @@ def _mixed(source: Tensor, weights: Tensor) -> Tensor:
 
 def _warp(image, vectors, rows, label, zero, new, moved):
     n, given = image.shape[2:].numel(), label.numel() > 0
-    blocks, axes = triton.cdiv(n, _block()), vectors.shape[1 if rows is None else 3]
+    blocks, axes = triton.cdiv(n, _block(n)), vectors.shape[1 if rows is None else 3]
     with torch.cuda.device_of(image):
         warp_kernel[(blocks * len(new),)](
             image, vectors, vectors if rows is None else rows, label, new, moved,
             *image.shape[2:], n, blocks, image.shape[1], len(image), len(vectors), len(label),
             0 if rows is None else len(rows),
-            SOLID=axes == 3, ZERO=zero, GRID=rows is not None, LABEL=given, BLOCK=_block())
+            SOLID=axes == 3, ZERO=zero, GRID=rows is not None, LABEL=given, BLOCK=_block(n))
 
 
 def _of_image(grad, image, vectors, rows, zero):
     found = torch.zeros_like(image, dtype=torch.float32)
     n = image.shape[2:].numel()
-    blocks, axes = triton.cdiv(n, _block()), vectors.shape[1 if rows is None else 3]
+    blocks, axes = triton.cdiv(n, _block(n)), vectors.shape[1 if rows is None else 3]
     with torch.cuda.device_of(image):
         scatter_kernel[(blocks * len(grad),)](
             grad, vectors, vectors if rows is None else rows, found, *image.shape[2:], n, blocks,
             image.shape[1], len(image), len(vectors), 0 if rows is None else len(rows),
-            SOLID=axes == 3, ZERO=zero, GRID=rows is not None, BLOCK=_block())
+            SOLID=axes == 3, ZERO=zero, GRID=rows is not None, BLOCK=_block(n))
     return found.to(image.dtype)
 
 
@@ -166,7 +166,7 @@ def warp_kernel(
         tl.store(moved + item.to(tl.int64) * n + voxel, taken, mask=there)
     old = image + (item % images).to(tl.int64) * channels * n
     out = new + item.to(tl.int64) * channels * n
-    for _ in range(channels):
+    for _channel in range(channels):
         if SOLID:
             a, b, c, d = corners(old, z0, y0, y1, x0, x1, height, width, there)
             p, q, r, s = corners(old, z1, y0, y1, x0, x1, height, width, there)
@@ -200,7 +200,7 @@ def scatter_kernel(
     _, _, x0, x1, lx, hx = locate(ux, x, width, ZERO)
     old = found + (item % images).to(tl.int64) * channels * n
     new = grad + item.to(tl.int64) * channels * n
-    for _ in range(channels):
+    for _channel in range(channels):
         g = tl.load(new + voxel, mask=there, other=0).to(tl.float32)
         if SOLID:
             add_corners(old, g * lz, z0, y0, y1, x0, x1, ly, hy, lx, hx, height, width, there)

@@ -25,7 +25,7 @@ def displacement_at(
     group, voxel, x, there, n, width, points,
     SOLID: tl.constexpr, GRID: tl.constexpr,
 ):
-    """Displacement u at voxels of one volume; u_a = sum_k along_x[k, x] vectors[line, a, k] from a grid."""
+    """Displacement u at voxels; u_a = sum_k along_x[k, x] vectors[line, a, k] from a grid."""
     axes = 3 if SOLID else 2
     uz = tl.zeros_like(x).to(tl.float32)
     uy = uz
@@ -140,13 +140,13 @@ def slope_of_voxels(
     for i in range(each):
         item = group.to(tl.int64) * each + i
         old, new = image + item % images * channels * n, grad + item * channels * n
-        for _ in range(channels):
+        for _channel in range(channels):
             g = tl.load(new + voxel, mask=there, other=0).to(tl.float32)
             if SOLID:
                 a, b, c, d = corners(old, z0, y0, y1, x0, x1, height, width, there)
                 p, q, r, s = corners(old, z1, y0, y1, x0, x1, height, width, there)
                 grad_z += g * (dlz * (ly * (lx * a + hx * b) + hy * (lx * c + hx * d))
-                                + dhz * (ly * (lx * p + hx * q) + hy * (lx * r + hx * s)))
+                               + dhz * (ly * (lx * p + hx * q) + hy * (lx * r + hx * s)))
                 a, b, c, d = lz * a + hz * p, lz * b + hz * q, lz * c + hz * r, lz * d + hz * s
             else:
                 a, b, c, d = corners(old, z, y0, y1, x0, x1, height, width, there)

@@ -6,12 +6,12 @@ import torch
 
 from medtutor.kernels.warp import _triton
 
-# Image, its type, components of u, zero outside, the label's type; a size of 1 becomes a constant.
+# Image, its type, components of u, zero outside, the label's type.
+# Triton makes a constant of a size of 1, and knows of multiples of 16.
 CASES = [
-    ((2, 2, 3, 5, 7), torch.float32, 3, False, torch.uint8),
+    ((2, 2, 16, 16, 16), torch.float32, 3, False, torch.uint8),
     ((2, 1, 1, 5, 7), torch.float16, 2, True, torch.int64),
-    ((1, 1, 16, 16, 16), torch.bfloat16, 3, True, None),
-    ((1, 1, 1, 1, 1), torch.float32, 3, False, None),
+    ((1, 1, 1, 1, 1), torch.bfloat16, 3, True, None),
 ]
 
 
