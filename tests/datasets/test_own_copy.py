@@ -1,5 +1,6 @@
 """``--from``: sets given by hand, names and digests, and no room for a copy."""
 
+import zipfile
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,21 @@ def test_form_sets_are_taken_over(tmp_path, root):
     assert place == root / "drive" and (place / "training/images/21.png").is_file()
     assert (mine / "training/images/21.png").is_file()  # copied, never moved
     assert read_marker(place)["name"] == "drive"
+
+
+def test_archives_inside_an_archive_stay_files(tmp_path, root):
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w") as inner:
+        inner.writestr("../../escape.png", b"x")
+    with zipfile.ZipFile(tmp_path / "DRIVE.zip", "w") as outer:
+        for name in ("images/21.png", "1st_manual/21.png", "like.zip/22.png"):
+            outer.writestr(f"DRIVE/training/{name}", b"x")
+        outer.write(tmp_path / "inner.zip", "DRIVE/training/inner.zip")
+    place = taken("drive", tmp_path / "DRIVE.zip")
+    names = sorted(p.relative_to(place).as_posix() for p in place.rglob("*") if p.is_file())
+    assert names == [".medtutor.json", "SHA256SUMS", "training/1st_manual/21.png",
+                     "training/images/21.png", "training/inner.zip",
+                     "training/like.zip/22.png"]  # fmt: skip
+    assert not list(tmp_path.rglob("escape.png"))
 
 
 @pytest.mark.parametrize("name", ["ph2", "derm7pt", "dermofit", "drive", "brats", "exact09"])
