@@ -81,8 +81,9 @@ def of_image_by_grid(grad: Tensor, image: Tensor, control: Tensor, weights: list
     return _of_image(grad, image, _line_points(control, weights), _rows(weights), zero)
 
 
-def _block(n: int) -> int:
-    return min(65536, triton.next_power_of_2(n)) if triton.knobs.runtime.interpret else 256
+def _block(n: int, lanes: int = 128) -> int:
+    """Voxels a program: one a thread for the gradients, which spares registers."""
+    return min(65536, triton.next_power_of_2(n)) if triton.knobs.runtime.interpret else lanes
 
 
 def _rows(weights: list[Tensor]) -> Tensor:
@@ -113,13 +114,13 @@ def _mixed(source: Tensor, weights: Tensor) -> Tensor:
 
 def _warp(image, vectors, rows, label, zero, new, moved):
     n, given = image.shape[2:].numel(), label.numel() > 0
-    blocks, axes = triton.cdiv(n, _block(n)), vectors.shape[1 if rows is None else 3]
+    blocks, axes = triton.cdiv(n, _block(n, 256)), vectors.shape[1 if rows is None else 3]
     with torch.cuda.device_of(image):
         warp_kernel[(blocks * len(new),)](
             image, vectors, vectors if rows is None else rows, label, new, moved,
             *image.shape[2:], n, blocks, image.shape[1], len(image), len(vectors), len(label),
             0 if rows is None else len(rows),
-            SOLID=axes == 3, ZERO=zero, GRID=rows is not None, LABEL=given, BLOCK=_block(n))
+            SOLID=axes == 3, ZERO=zero, GRID=rows is not None, LABEL=given, BLOCK=_block(n, 256))
 
 
 def _of_image(grad, image, vectors, rows, zero):
