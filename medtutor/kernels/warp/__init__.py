@@ -71,7 +71,7 @@ def _voxels(values: Tensor, index: Tensor, batch: int, outside: str) -> Tensor:
         at = at * n + index[:, axis].clamp(0, n - 1)
     at = at.flatten(1)[:, None].expand(batch, values.shape[1], -1)
     taken = values.flatten(2).expand(batch, -1, -1).gather(2, at)
-    taken = taken.view(batch, -1, *size)
+    taken = taken.view(batch, values.shape[1], *size)
     return taken if outside == "edge" else taken * inside[:, None].to(taken.dtype)
 
 

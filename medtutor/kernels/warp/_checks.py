@@ -11,7 +11,9 @@ from ..dispatch import has_fast_form
 from .splines import control_weights
 
 
-def checked(name: str, image: Tensor, vectors: Tensor, label: Tensor | None, outside: str) -> Tensor:
+def checked(
+    name: str, image: Tensor, vectors: Tensor, label: Tensor | None, outside: str
+) -> Tensor:
     """`vectors` in the precision they are used in, after a look at all arguments.
 
     Args:

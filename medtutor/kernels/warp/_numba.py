@@ -110,7 +110,7 @@ def steps(size, solid):
 
 @njit(**HOW)
 def mix(image, at, weight, solid, step, new):
-    """new = sum over 4 or 8 corners; indices are unsigned, as numba looks for negative ones."""
+    """Sum over 4 or 8 corners; indices are unsigned, as numba looks for negative ones."""
     sz, sy, sx = step
     if not solid:
         for x in range(len(new)):

@@ -75,7 +75,7 @@ def of_image_by_grid(grad: Tensor, image: Tensor, control: Tensor, weights: list
 
 @njit(**HOW)
 def slopes(index, size, zero, slope):
-    """d weight / d u of the two corners of a line, along one axis."""
+    """Slopes d weight / d u of the two corners of a line, along one axis."""
     one, nought = slope.dtype.type(1), slope.dtype.type(0)
     for x in range(len(index)):
         i = index[x]

@@ -12,9 +12,9 @@ def control_weights(size: int, points: int, spline: str = "linear") -> Tensor:
     With h the distance of two points and p_k the place of point k, in voxels:
 
         W[x, k] = b((x - p_k) / h)
-        "linear": b(r) = 1 - |r|,                             p_k = k h,        h = (S - 1) / (G - 1)
-        "cubic":  b(r) = 2/3 - r^2 + |r|^3 / 2  for |r| < 1   p_k = (k - 1) h,  h = (S - 1) / (G - 3)
-                         (2 - |r|)^3 / 6        for |r| < 2
+        "linear": h = (S - 1) / (G - 1), p_k = k h,        b(r) = 1 - |r|                 |r| < 1
+        "cubic":  h = (S - 1) / (G - 3), p_k = (k - 1) h,  b(r) = 2/3 - r^2 + |r|^3 / 2   |r| < 1
+                                                                  (2 - |r|)^3 / 6         |r| < 2
 
     Each row sums to 1. Linear weights put the first and last point on the first and last voxel;
     cubic ones put them one step h outside, so that 4 points count everywhere.
