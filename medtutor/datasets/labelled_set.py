@@ -16,11 +16,11 @@ from medtutor.datasets.places import DatasetDamaged, folder
 from medtutor.datasets.registry import Facts, facts
 from medtutor.datasets.split import Split, divided_by_group, split_by_group
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 PARTS = ("train", "valid", "test")
 
 
-class LabelledSet(Sequence[Item], Generic[Item]):
+class LabelledSet(Sequence[_Item], Generic[_Item]):
     """A data set as a sequence, sorted by id, each item read when it is asked for.
 
     A reader sets ``name`` and ``classes``, fills ``ids`` (and ``labels``, ``official``,
@@ -57,14 +57,14 @@ class LabelledSet(Sequence[Item], Generic[Item]):
         """Fill ``ids`` and the tables; raise DatasetDamaged where files do not fit together."""
         raise NotImplementedError
 
-    def _read(self, name: str) -> Item:
+    def _read(self, name: str) -> _Item:
         """Read one item."""
         raise NotImplementedError
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, which: int | str) -> Item:  # type: ignore[override]
+    def __getitem__(self, which: int | str) -> _Item:  # type: ignore[override]
         """The item at a position, or of an id."""
         name = self.ids[which] if isinstance(which, (int, np.integer)) else which
         if name not in self._known:
