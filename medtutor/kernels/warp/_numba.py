@@ -24,14 +24,14 @@ OUTSIDE = np.int32(-2**31)                               # sign bit: the label c
 def warp(image: Tensor, displacement: Tensor, label: Tensor, zero: bool,
          new: Tensor, moved: Tensor) -> None:
     """Fill `new` and `moved`; all tensors contiguous, `label` empty where there is none."""
-    arrays = [t.numpy() for t in (image, displacement, label, new, moved)]
+    arrays = [t.numpy() for t in (image.flatten(2), displacement, label.flatten(1), new, moved)]
     in_slabs(_warp, len(displacement) * image.shape[2], *arrays, zero, work=new.numel())
 
 
 def warp_by_grid(image: Tensor, control: Tensor, weights: list[Tensor], label: Tensor, zero: bool,
                  new: Tensor, moved: Tensor) -> None:
     """Fill `new` and `moved`, with weights (S_a, G_a) of the control points along each axis."""
-    arrays = [t.numpy() for t in (image, control, label, new, moved)]
+    arrays = [t.numpy() for t in (image.flatten(2), control, label.flatten(1), new, moved)]
     in_slabs(_warp_by_grid, len(control) * image.shape[2], *arrays, *line_weights(weights), zero,
              work=new.numel())
 
@@ -68,23 +68,26 @@ def locate(u, start, along, size, stride, zero, index, at, near, low, high):
         whole = whole if whole < far else far
         index[x] = np.int32(whole) + (start + along * np.int32(x))
     for x in range(len(u)):
-        at[x] += min(max(index[x], first), last) * stride
+        i, up = index[x], np.int32(high[x] >= half)
+        at[x] += min(max(i, first), last) * stride
+        near[x] += min(max(i + up, first), end) * stride
+    if not zero:
+        for x in range(len(u)):
+            i, b = index[x], high[x]
+            none = b * nought                            # 0, and NaN for NaN
+            b = none if i < first else b
+            high[x] = b = one + none if i >= end and i >= first else b
+            low[x] = one - b
+        return
     for x in range(len(u)):
         i = index[x] + np.int32(high[x] >= half)
-        near[x] += min(max(i, first), end) * stride
-    if zero:
-        for x in range(len(u)):
-            i = index[x] + np.int32(high[x] >= half)
-            near[x] |= OUTSIDE if (i < first) | (i > end) else first
+        near[x] |= OUTSIDE if (i < first) | (i > end) else first
     for x in range(len(u)):
         i, b = index[x], high[x]
-        a, none = one - b, b * nought                    # 0, and NaN for NaN
-        if zero:
-            below, above = (b if i == -1 else none), (a if i == end else none)
-        else:
-            below, above = (one + none if i < first else none), (none if i < first else one + none)
+        a, none = one - b, b * nought
         inside = (i >= first) & (i < end)
-        low[x], high[x] = (a if inside else below), (b if inside else above)
+        low[x] = a if inside else (b if i == -1 else none)
+        high[x] = b if inside else (a if i == end else none)
 
 
 @njit(**HOW)
@@ -154,16 +157,16 @@ def read_line(displacement, z, y, u):
 
 @njit(**HOW)
 def _sample(image, label, new, moved, u, group, groups, z, y, zero, index, at, near, weight):
-    size = image.shape[2:]
+    size = new.shape[2:]
     solid = len(u) == 3
     locate_line(u, z, y, size, zero, index, at, near, weight)
     first, last = batch_of(group, groups, len(new))
     for b in range(first, last):
         for c in range(image.shape[1]):
-            old = image[b if len(image) > 1 else 0, c].reshape(-1)
+            old = image[b if len(image) > 1 else 0, c]
             mix(old, at, weight, solid, steps(size, solid), new[b, c, z, y])
         if label.size:
-            take(label[b if len(label) > 1 else 0].reshape(-1), near, moved[b, z, y])
+            take(label[b if len(label) > 1 else 0], near, moved[b, z, y])
 
 
 @njit(**HOW)
@@ -176,7 +179,7 @@ def buffers(width, axes, like):
 
 @njit(**HOW)
 def _warp(first, last, image, displacement, label, new, moved, zero):
-    depth, height, width = image.shape[2:]
+    depth, height, width = new.shape[2:]
     u, index, at, near, weight = buffers(width, displacement.shape[1], displacement)
     for plane in range(first, last):
         group, z = plane // depth, plane % depth
@@ -188,7 +191,7 @@ def _warp(first, last, image, displacement, label, new, moved, zero):
 
 @njit(**HOW)
 def _warp_by_grid(first, last, image, control, label, new, moved, along_z, along_y, rows, zero):
-    depth, height, width = image.shape[2:]
+    depth, height, width = new.shape[2:]
     u, index, at, near, weight = buffers(width, control.shape[1], control)
     slab, points = grid_buffers(control, rows)
     for plane in range(first, last):

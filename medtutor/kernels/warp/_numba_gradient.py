@@ -37,7 +37,7 @@ SUMS = {**HOW, "fastmath": {"contract", "nsz", "reassoc"}}
 def of_displacement(grad: Tensor, image: Tensor, displacement: Tensor, zero: bool) -> Tensor:
     """(B, d, *S), the gradient to a dense displacement."""
     found = torch.empty_like(displacement)
-    arrays = [t.numpy() for t in (grad, image, displacement, found)]
+    arrays = [t.numpy() for t in (grad, image.flatten(2), displacement, found)]
     in_slabs(_of_displacement, len(displacement) * image.shape[2], *arrays, zero,
              work=grad.numel())
     return found
@@ -48,7 +48,7 @@ def of_control(grad: Tensor, image: Tensor, control: Tensor, weights: list[Tenso
     """(B, d, *G), the gradient to the displacements of control points."""
     depth = image.shape[2]
     planes = np.zeros((len(control), depth, control.shape[1], *control.shape[3:]))
-    arrays = [t.numpy() for t in (grad, image, control)]
+    arrays = [t.numpy() for t in (grad, image.flatten(2), control)]
     along = line_weights(weights)
     in_slabs(_of_control, len(control) * depth, *arrays, planes, *along, zero, work=grad.numel())
     found = np.einsum("zi,bzajk->baijk", along[0].astype(np.float64), planes)
@@ -57,20 +57,20 @@ def of_control(grad: Tensor, image: Tensor, control: Tensor, weights: list[Tenso
 
 def of_image(grad: Tensor, image: Tensor, displacement: Tensor, zero: bool) -> Tensor:
     """(B, C, *S), the gradient to the image, under a dense displacement."""
-    found = np.zeros(image.shape)
+    found = np.zeros((*image.shape[:2], image.shape[2:].numel()))
     arrays = [t.numpy() for t in (grad, displacement)]
     in_slabs(_of_image, image.shape[2], *arrays, found, zero, work=grad.numel())
-    return torch.from_numpy(found).to(image.dtype)
+    return torch.from_numpy(found).to(image.dtype).view(image.shape)
 
 
 def of_image_by_grid(grad: Tensor, image: Tensor, control: Tensor, weights: list[Tensor],
                      zero: bool) -> Tensor:
     """(B, C, *S), the gradient to the image, under displacements of control points."""
-    found = np.zeros(image.shape)
+    found = np.zeros((*image.shape[:2], image.shape[2:].numel()))
     arrays = [t.numpy() for t in (grad, control)]
     in_slabs(_of_image_by_grid, image.shape[2], *arrays, found, *line_weights(weights), zero,
              work=grad.numel())
-    return torch.from_numpy(found).to(image.dtype)
+    return torch.from_numpy(found).to(image.dtype).view(image.shape)
 
 
 @njit(**HOW)
@@ -123,7 +123,7 @@ def add_slopes(grad, image, at, weight, slope, solid, step, found):
 @njit(**HOW)
 def _line_gradient(grad, image, u, group, groups, z, y, zero, index, at, near, weight, slope,
                    found):
-    size, solid = image.shape[2:], len(u) == 3
+    size, solid = grad.shape[2:], len(u) == 3
     locate_line(u, z, y, size, zero, index, at, near, weight)
     line_slopes(index, size, zero, slope)
     for a in range(len(u)):
@@ -132,13 +132,13 @@ def _line_gradient(grad, image, u, group, groups, z, y, zero, index, at, near, w
     first, last = batch_of(group, groups, len(grad))
     for b in range(first, last):
         for c in range(image.shape[1]):
-            old = image[b if len(image) > 1 else 0, c].reshape(-1)
+            old = image[b if len(image) > 1 else 0, c]
             add_slopes(grad[b, c, z, y], old, at, weight, slope, solid, steps(size, solid), found)
 
 
 @njit(**HOW)
 def _of_displacement(first, last, grad, image, displacement, found, zero):
-    depth, height, width = image.shape[2:]
+    depth, height, width = grad.shape[2:]
     u, index, at, near, weight = buffers(width, displacement.shape[1], displacement)
     slope, line = np.zeros_like(weight), np.zeros_like(u)
     for plane in range(first, last):
@@ -163,7 +163,7 @@ def product(line, row):
 
 @njit(**HOW)
 def _of_control(first, last, grad, image, control, planes, along_z, along_y, rows, zero):
-    depth, height, width = image.shape[2:]
+    depth, height, width = grad.shape[2:]
     u, index, at, near, weight = buffers(width, control.shape[1], control)
     slope, line = np.zeros_like(weight), np.zeros_like(u)
     slab, points = grid_buffers(control, rows)
@@ -184,8 +184,8 @@ def _of_control(first, last, grad, image, control, planes, along_z, along_y, row
 @njit(**HOW)
 def _scatter(first, last, grad, u, group, groups, z, y, zero, index, at, near, weight, found):
     """Add a line's gradient to the planes first to last of the old image, at its corners."""
-    depth, height, width = found.shape[2:]
-    size, solid = found.shape[2:], len(u) == 3
+    size, solid = grad.shape[2:], len(u) == 3
+    depth, height, width = size
     if not solid and not first <= z < last:
         return
     locate_line(u, z, y, size, zero, index, at, near, weight)
@@ -201,9 +201,9 @@ def _scatter(first, last, grad, u, group, groups, z, y, zero, index, at, near, w
     batch, until = batch_of(group, groups, len(grad))
     for b in range(batch, until):
         for c in range(found.shape[1]):
-            old = found[b if len(found) > 1 else 0, c].reshape(-1)
+            old, line = found[b if len(found) > 1 else 0, c], grad[b, c, z, y]
             for x in range(width):
-                g = np.float64(grad[b, c, z, y, x])
+                g = np.float64(line[x])
                 for corner in range(2 if solid else 1):
                     j = np.int64(at[x]) + corner * sz
                     if j < begin or j >= end:
@@ -217,7 +217,7 @@ def _scatter(first, last, grad, u, group, groups, z, y, zero, index, at, near, w
 
 @njit(**HOW)
 def _of_image(first, last, grad, displacement, found, zero):
-    depth, height, width = found.shape[2:]
+    depth, height, width = grad.shape[2:]
     u, index, at, near, weight = buffers(width, displacement.shape[1], displacement)
     for plane in range(len(displacement) * depth):
         group, z = plane // depth, plane % depth
@@ -229,7 +229,7 @@ def _of_image(first, last, grad, displacement, found, zero):
 
 @njit(**HOW)
 def _of_image_by_grid(first, last, grad, control, found, along_z, along_y, rows, zero):
-    depth, height, width = found.shape[2:]
+    depth, height, width = grad.shape[2:]
     u, index, at, near, weight = buffers(width, control.shape[1], control)
     slab, points = grid_buffers(control, rows)
     for plane in range(len(control) * depth):
