@@ -11,12 +11,16 @@ A voxel gets the share of it that is inside some capsule, estimated in one of tw
 along each axis) are inside where d <= r of any capsule; the share of those that are inside. The
 union is exact, there is no gradient.
 
-**smooth**: at the voxel's centre, a ramp as wide as the voxel is along q, w = |s q| / d with the
-voxel's widths s (so w = s for cubes: as the box of the voxel, the ramp has variance w²/12),
+**smooth**: at the voxel's centre, a ramp as wide as the voxel is along q,
 
-    c = A clamp(1/2 + (R - d) / w, 0, 1),
+    c = A clamp(1/2 + (R - d) / w, 0, 1),    w² = (|s q|² + e m²) / (d² + e),
 
-and the largest c of all capsules. R and A make the sum over a long tube's cross-section what it
+and the largest c of all capsules. s are the voxel's widths, so w = s for cubes. Else w = |s q| / d
+away from the axis (like the box of the voxel, the ramp then has variance w²/12), and near it, where
+q has no direction to speak of, w = m, a mean over the directions across the axis, u = v / |v|:
+3D m² = |u / s| Π s, 2D m = |u / s| Π s, a ball mⁿ = Π s. What is near: e = (least s / 4)².
+
+R and A make the sum over a long tube's cross-section what it
 is in truth, for tubes far thinner than a voxel too (a plain ramp, R = r and A = 1, would give a
 tube of radius w/4 more than twice its volume):
 
@@ -66,7 +70,7 @@ def capsules_reference(
         own = drawn if tree is None else drawn & (tree == item)
         for (a, b), r in zip(ends[own], radii[own], strict=True):
             if partial == "smooth":
-                share = _ramp(_from_axis(centres, a, b), r, widths)
+                share = _ramp(_from_axis(centres, a, b), r, b - a, widths)
                 cover = torch.where(share > cover, share, cover)    # on a tie the first one
             else:
                 for corner, hit in zip(corners * widths, inside, strict=True):
@@ -84,14 +88,17 @@ def _from_axis(points: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return x - t[..., None] * v
 
 
-def _ramp(q: Tensor, r: Tensor, widths: Tensor) -> Tensor:
-    """Share of a voxel inside a tube of radius r whose axis is q away: (*S, n) -> (*S)."""
-    square = q.square().sum(-1)
-    off = square > 0                               # on the axis q has no direction: the mean of s²
-    w2 = torch.where(off, (q * widths).square().sum(-1) / torch.where(off, square, 1),
-                     widths.square().mean())
+def _ramp(q: Tensor, r: Tensor, v: Tensor, widths: Tensor) -> Tensor:
+    """Share of a voxel inside a tube of radius r along v whose axis is q away: (*S, n) -> (*S)."""
+    n = q.shape[-1]
+    if v.any():
+        m = ((v / widths).norm() / v.norm() * widths.prod()) ** (1 / (n - 1))
+    else:
+        m = widths.prod() ** (1 / n)
+    near = (widths.min() / 4) ** 2
+    w2 = ((q * widths).square().sum(-1) + near * m * m) / (q.square().sum(-1) + near)
     w, d = w2.sqrt(), torch.linalg.vector_norm(q, dim=-1)
-    if q.shape[-1] == 3:
+    if n == 3:
         radius = (torch.maximum(r * r, w2 / 3) - w2 / 12).sqrt()
         peak = (3 * r * r / w2).clamp(max=1)
     else:
@@ -123,7 +130,8 @@ def capsules(
     For an image with an origin, subtract it from the ends first.
 
     Limits: with "samples" a tube thinner than about 1/2 voxel has gaps. With "smooth" the volume
-    of a long tube is right at any radius, but round ends are up to half a voxel too long where
+    of a long tube is right at any radius (in oblong voxels to 1 or 2 %, averaged over where in a
+    voxel it passes), but round ends are up to half a voxel too long where
     r < w (a lone ball is w² / (8 r²) too large), and where tubes overlap only the largest share
     counts. Where radii stay the same or fall along a tree, round ends do not show at branchings:
     the parent's end covers them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -20,8 +21,9 @@ class Bounds(NamedTuple):
         last: (M, 3), integer, of the box; before `first` where a capsule touches nothing.
         size: 3 lengths of the volume.
         spacing: 3 widths of a voxel.
-        on_axis: squared width of a voxel whose centre lies on an axis, so that no direction is
-            known: the mean over the axes that were given.
+        middle: (M,), m², the squared width of a ramp on a capsule's axis.
+        middle_by_v: (M, 3), its derivative by v = b - a.
+        near: e, the square of how far from the axis that width counts.
     """
 
     ends: Tensor
@@ -32,7 +34,9 @@ class Bounds(NamedTuple):
     last: Tensor
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
-    on_axis: float
+    middle: Tensor
+    middle_by_v: Tensor
+    near: float
 
 
 def bounds(
@@ -44,10 +48,12 @@ def bounds(
     There the 8 parts of a voxel lie on each other in twos, and shares of them stay what they were.
     """
     flat = len(size) == 2
-    on_axis = sum(s * s for s in spacing) / len(spacing)
+    middle, middle_by_v = _middle(ends[:, 1] - ends[:, 0], spacing)
+    near = (min(spacing) / 4) ** 2
     if flat:
         size, spacing = [size[0], 1, size[1]], [spacing[0], 0.0, spacing[1]]
-        ends = torch.stack([ends[..., 0], torch.zeros_like(ends[..., 0]), ends[..., 1]], -1)
+        ends, middle_by_v = (torch.stack([x[..., 0], torch.zeros_like(x[..., 0]), x[..., 1]], -1)
+                             for x in (ends, middle_by_v))
     drawn = ends.isfinite().all(2).all(1) & radii.isfinite() & (radii > 0)
     drawn &= (tree >= 0) & (tree < batch)
     if smooth:    # R + w/2 grows with w and R - w/2 falls
@@ -68,4 +74,27 @@ def bounds(
     high = ((ends.amax(1) + reach[:, None]) * inverse + margin).floor()
     first = torch.where(drawn[:, None], low.clamp(min=0).minimum(length), 0).long()
     last = torch.where(drawn[:, None], high.clamp(min=-1).minimum(length - 1), -1).long()
-    return Bounds(ends, radii, reach, full, first, last, tuple(size), tuple(spacing), on_axis)
+    return Bounds(ends, radii, reach, full, first, last, tuple(size), tuple(spacing),
+                  middle, middle_by_v, near)
+
+
+def _middle(v: Tensor, spacing: list[float]) -> tuple[Tensor, Tensor]:
+    """m² and its derivative by v: m² = k in 3D and k² in 2D, k = |v / s| Π s / |v|."""
+    n, s = len(spacing), v.new_tensor(spacing)
+    volume = math.prod(spacing)
+    square, scaled = v.square().sum(1), (v / s).square().sum(1)
+    ball = (square == 0) | ~square.isfinite()
+    square, scaled = torch.where(ball, 1, square), torch.where(ball, 1, scaled)
+    middle = ((scaled / square).sqrt() * volume) ** (4 - n)
+    middle = torch.where(ball, volume ** (2 / n), middle)
+    slope = (4 - n) * middle[:, None] * (v / s.square() / scaled[:, None] - v / square[:, None])
+    return middle, torch.where(ball[:, None], 0, slope)
+
+
+def split(total: Tensor, middle_by_v: Tensor, ends: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients to ends and radii from (M, 8): to a, to b, to r, to m² (which a and b make)."""
+    turn = total[:, 7:] * middle_by_v
+    to_ends = torch.stack([total[:, :3] - turn, total[:, 3:6] + turn], 1)
+    if ends.shape[2] == 2:
+        to_ends = to_ends[..., ::2]
+    return to_ends.to(ends.dtype).contiguous(), total[:, 6].to(radii.dtype, copy=True)

@@ -8,7 +8,7 @@ from numba import njit
 from torch import Tensor
 
 from ..threads import in_slabs
-from ._bounds import Bounds, bounds
+from ._bounds import Bounds, bounds, split
 
 FAST = {"nogil": True, "cache": True, "error_model": "numpy",
         "fastmath": {"contract", "reassoc", "nsz"}}
@@ -27,7 +27,7 @@ def draw(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
     slices = grid.reshape(batch * where.size[0], *where.size[1:])
     if smooth:
         grey = (255.0, 0.5) if dtype == torch.uint8 else (1.0, 0.0)
-        kernel, how = _draw_smooth, (where.on_axis, *grey)
+        kernel, how = _draw_smooth, (where.near, *grey)
     else:
         kernel, how = _draw_samples, share_of_bits(slices.dtype)
     in_slabs(kernel, len(slices), slices, table, starts, members, where.size[0],
@@ -45,15 +45,12 @@ def gradients(grad: Tensor, ends: Tensor, radii: Tensor, tree: Tensor, size: lis
         return torch.zeros_like(ends), torch.zeros_like(radii)
     where, table, starts, members = lists(ends, radii, tree, batch, size, spacing, True)
     slices = grad.contiguous().numpy().reshape(batch * where.size[0], *where.size[1:])
-    found = np.zeros((len(members), 7))    # of each capsule in each slice: the threads share none
+    found = np.zeros((len(members), 8))    # of each capsule in each slice: the threads share none
     in_slabs(sum_of_slices, len(slices), slices, found, table, starts, members, where.size[0],
-             np.array(where.spacing), where.on_axis, len(size) == 2, work=slices.size)
-    total = np.zeros((len(ends), 7))
+             np.array(where.spacing), where.near, len(size) == 2, work=slices.size)
+    total = np.zeros((len(ends), 8))
     np.add.at(total, members, found)       # slice after slice
-    to_ends = torch.from_numpy(total[:, :6].reshape(-1, 2, 3)).to(ends.dtype)
-    if len(size) == 2:
-        to_ends = to_ends[..., ::2]
-    return to_ends.contiguous(), torch.from_numpy(total[:, 6].copy()).to(radii.dtype)
+    return split(torch.from_numpy(total), where.middle_by_v, ends, radii)
 
 
 def lists(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
@@ -61,8 +58,8 @@ def lists(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int]
     """The capsules as rows of numbers, and those of each slice: all volumes' slices in a row.
 
     Returns:
-        The bounds; a table (M, 12): a, v = b - a, 1 / |v|² (0 for a ball), r, reach, full, and
-        the first and last row; `starts` and `members`: slice i has the capsules
+        The bounds; a table (M, 13): a, v = b - a, 1 / |v|² (0 for a ball), r, reach, full, the
+        first and last row, and m²; `starts` and `members`: slice i has the capsules
         `members[starts[i]:starts[i + 1]]`, in their order.
     """
     where = bounds(ends.double(), radii.double(), tree, batch, size, spacing, smooth)
@@ -71,7 +68,7 @@ def lists(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int]
     square = v.square().sum(1)
     inverse = torch.where(square > 0, 1 / square, 0)
     table = torch.cat([a, v, torch.stack([inverse, where.radii, where.reach, where.full], 1),
-                       where.first[:, 1:2], where.last[:, 1:2]], 1).numpy()
+                       where.first[:, 1:2], where.last[:, 1:2], where.middle[:, None]], 1).numpy()
     empty = (where.last < where.first).any(1)
     base = tree * where.size[0]
     first = torch.where(empty, 0, base + where.first[:, 0]).numpy()
@@ -248,7 +245,7 @@ def _draw_smooth(first, last, volume, table, starts, members, depth, spacing, ho
     height, width = volume.shape[1:]
     sz, sy, sx = spacing
     cubes = sz == sx and (sy == sx or sy == 0.0)
-    on_axis, scale, half = how             # of shares; half a grey value rounds what is whole
+    near, scale, half = how                # of shares; half a grey value rounds what is whole
     for i in range(first, last):
         for m in range(starts[i], starts[i + 1]):
             c = table[members[m]]
@@ -279,9 +276,10 @@ def _draw_smooth(first, last, volume, table, starts, members, depth, spacing, ho
                         t = min(1.0, max(0.0, (along + p * vx) * inverse))
                         qz, qy, qx = z - t * vz, y - t * vy, p - t * vx
                         d2 = qz * qz + qy * qy + qx * qx
-                        w2 = on_axis
-                        if not cubes and d2 > 0.0:
-                            w2 = ((qz * sz) ** 2 + (qy * sy) ** 2 + (qx * sx) ** 2) / d2
+                        w2 = c[12]
+                        if not cubes:
+                            w2 = (((qz * sz) ** 2 + (qy * sy) ** 2 + (qx * sx) ** 2 + near * w2)
+                                  / (d2 + near))
                         grey = scale * ramp(d2, w2, r, flat) + half
                         if grey > volume[i, j, x]:
                             volume[i, j, x] = grey

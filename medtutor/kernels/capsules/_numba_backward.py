@@ -35,19 +35,20 @@ def slopes(d2, w2, r, flat):
 
 
 @njit(**FAST)
-def sum_of_slices(first, last, grad, found, table, starts, members, depth, spacing, on_axis, flat):
+def sum_of_slices(first, last, grad, found, table, starts, members, depth, spacing, near, flat):
     """Gradients of the ends and the radius of each capsule, one sum for each slice it reaches.
 
     First the owner of each voxel of the slice, the capsule of the largest ramp (on a tie the
     first), then, capsule by capsule, sums over its own voxels. With q the way from the axis, the
-    ramp's derivatives c_d, c_w, c_r, the voxel's widths s, and w = |s q| / d:
+    ramp's derivatives c_d, c_w, c_r, the voxel's widths s, and w² = (|s q|² + e m²) / (d² + e):
 
-        g = dc/dq = c_d q / d + c_w (s² q - w² q) / (w d²)
+        g = dc/dq = c_d q / d + c_w (s² q - w² q) / (w (d² + e))
         to a: -(1 - t) g + [0 < t < 1] (g · v) (v + q - t v) / |v|²
         to b:      - t g - [0 < t < 1] (g · v) (q - t v) / |v|²
         to r: c_r
+        to m²: c_w e / (2 w (d² + e)), which becomes part of a and b afterwards (`split`)
 
-    At d = 0 q has no direction, and the ends get nothing.
+    At d = 0 the first term of g is 0.
 
     Moves: the gradient of the volume, read where a capsule reaches; planes of a slice, in cache.
     """
@@ -62,7 +63,7 @@ def sum_of_slices(first, last, grad, found, table, starts, members, depth, spaci
                 ax, vz, vy, vx, inverse, r, reach = c[2], c[3], c[4], c[5], c[6], c[7], c[8]
                 z = (i % depth) * sz - c[0]
                 start, stop = rows_of(z, vz, vy, reach, c[10], c[11], c[1], sy)
-                az_, ay_, ax_, bz_, by_, bx_, r_ = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+                az_, ay_, ax_, bz_, by_, bx_, r_, m_ = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
                 for j in range(start, stop + 1):
                     y = j * sy - c[1]
                     low, high = chord(z, y, vz, vy, vx, inverse, reach)
@@ -79,9 +80,8 @@ def sum_of_slices(first, last, grad, found, table, starts, members, depth, spaci
                         t = min(1.0, max(0.0, raw))
                         qz, qy, qx = z - t * vz, y - t * vy, p - t * vx
                         d2 = qz * qz + qy * qy + qx * qx
-                        w2 = on_axis
-                        if d2 > 0.0:
-                            w2 = ((qz * sz) ** 2 + (qy * sy) ** 2 + (qx * sx) ** 2) / d2
+                        w2 = (((qz * sz) ** 2 + (qy * sy) ** 2 + (qx * sx) ** 2 + near * c[12])
+                              / (d2 + near))
                         if not own:
                             share = ramp(d2, w2, r, flat)
                             if share > best[j, x]:
@@ -91,12 +91,14 @@ def sum_of_slices(first, last, grad, found, table, starts, members, depth, spaci
                         c_d, c_w, c_r = slopes(d2, w2, r, flat)
                         weight = grad[i, j, x]
                         r_ += weight * c_r
-                        if d2 == 0.0:
-                            continue
-                        d, by_w = np.sqrt(d2), c_w / (np.sqrt(w2) * d2)
-                        gz = weight * qz * (c_d / d + by_w * (sz * sz - w2))
-                        gy = weight * qy * (c_d / d + by_w * (sy * sy - w2))
-                        gx = weight * qx * (c_d / d + by_w * (sx * sx - w2))
+                        by_w = c_w / (np.sqrt(w2) * (d2 + near))
+                        m_ += weight * by_w * near / 2
+                        by_d = 0.0
+                        if d2 > 0.0:
+                            by_d = c_d / np.sqrt(d2)
+                        gz = weight * qz * (by_d + by_w * (sz * sz - w2))
+                        gy = weight * qy * (by_d + by_w * (sy * sy - w2))
+                        gx = weight * qx * (by_d + by_w * (sx * sx - w2))
                         turn = 0.0
                         if 0.0 < raw < 1.0:
                             turn = (gz * vz + gy * vy + gx * vx) * inverse
@@ -108,4 +110,5 @@ def sum_of_slices(first, last, grad, found, table, starts, members, depth, spaci
                         bx_ -= turn * (qx - t * vx) + t * gx
                 if own:
                     f = found[m]
-                    f[0], f[1], f[2], f[3], f[4], f[5], f[6] = az_, ay_, ax_, bz_, by_, bx_, r_
+                    f[0], f[1], f[2], f[3] = az_, ay_, ax_, bz_
+                    f[4], f[5], f[6], f[7] = by_, bx_, r_, m_

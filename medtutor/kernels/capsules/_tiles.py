@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ._bounds import bounds
 
-COLUMNS = 8        # of a row of the table of capsules
 SOLID, FLAT = (4, 4, 32), (16, 1, 32)    # shape of a tile in a volume and in a picture: 512 voxels
 
 
@@ -17,7 +16,7 @@ class Tiles(NamedTuple):
     """Which capsules come near which tile. All volumes' tiles lie in a row, x fastest.
 
     Attributes:
-        table: (M, 8) float32: a, v = b - a, 1 / |v|² (0 for a ball), r.
+        table: (M, 9) float32: a, v = b - a, 1 / |v|² (0 for a ball), r, m².
         starts: (T + 1,), tile i has the pairs `starts[i]` up to `starts[i + 1]`.
         capsule: (P,), the capsule of each pair.
         place: (P,), where the pair stood before it was sorted by tile: capsule by capsule.
@@ -25,7 +24,8 @@ class Tiles(NamedTuple):
         grid: tiles along each axis.
         size: voxels along each axis.
         spacing: widths of a voxel.
-        on_axis: see `Bounds`.
+        near: e, see `Bounds`.
+        middle_by_v: (M, 3), see `Bounds`.
         shape: of a tile, in voxels.
     """
 
@@ -37,7 +37,8 @@ class Tiles(NamedTuple):
     grid: tuple[int, int, int]
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
-    on_axis: float
+    near: float
+    middle_by_v: Tensor
     shape: tuple[int, int, int]
 
 
@@ -71,7 +72,7 @@ def near(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
     v = b - a
     square = v.square().sum(1)
     inverse = torch.where(square > 0, 1 / square, 0)
-    table = torch.cat([a, v, inverse[:, None], where.radii[:, None]], 1).contiguous()
+    table = torch.cat([a, v, torch.stack([inverse, where.radii, where.middle], 1)], 1)
     widths = torch.tensor(where.spacing, device=device)
     x = (at * voxels + (voxels - 1) / 2) * widths - a[capsule]                           # (P, 3)
     t = ((x * v[capsule]).sum(1) * inverse[capsule]).clamp(0, 1)
@@ -83,4 +84,4 @@ def near(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
     tile, place = tile.sort(stable=True)
     starts = torch.searchsorted(tile, torch.arange(tiles + 1, device=device))
     return Tiles(table, starts, capsule[place], place, ends_at, grid, where.size, where.spacing,
-                 where.on_axis, shape)
+                 where.near, where.middle_by_v, shape)

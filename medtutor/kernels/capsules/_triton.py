@@ -7,7 +7,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ._tiles import COLUMNS, near
+from ._bounds import split
+from ._tiles import near
 
 
 def draw(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
@@ -19,7 +20,7 @@ def draw(ends: Tensor, radii: Tensor, tree: Tensor, batch: int, size: list[int],
     tiles = near(ends, radii, tree, batch, size, spacing, smooth)
     draw_kernel[(batch * tiles.grid[0] * tiles.grid[1] * tiles.grid[2],)](
         volume, tiles.table, tiles.starts, tiles.capsule, *tiles.grid, *tiles.size, *tiles.spacing,
-        tiles.on_axis, 255.0 if dtype == torch.uint8 else 1.0,
+        tiles.near, 255.0 if dtype == torch.uint8 else 1.0,
         0.5 if dtype == torch.uint8 else 0.0, *tiles.shape, SMOOTH=smooth, PLANE=len(size) == 2,
         num_warps=4)
     return volume
@@ -32,18 +33,15 @@ def gradients(grad: Tensor, ends: Tensor, radii: Tensor, tree: Tensor, size: lis
     if not grad.numel() or not m:
         return torch.zeros_like(ends), torch.zeros_like(radii)
     tiles = near(ends, radii, tree, batch, size, spacing, True)
-    found = torch.zeros(max(1, len(tiles.capsule)), COLUMNS, device=grad.device)
-    total = torch.empty(m, COLUMNS, device=grad.device)
+    found = torch.zeros(max(1, len(tiles.capsule)), 8, device=grad.device)
+    total = torch.empty(m, 8, device=grad.device)
     plane = len(size) == 2
     grad_kernel[(batch * tiles.grid[0] * tiles.grid[1] * tiles.grid[2],)](
         grad.contiguous(), found, tiles.table, tiles.starts, tiles.capsule, tiles.place,
-        *tiles.grid, *tiles.size, *tiles.spacing, tiles.on_axis, *tiles.shape,
+        *tiles.grid, *tiles.size, *tiles.spacing, tiles.near, *tiles.shape,
         PLANE=plane, num_warps=4)
     sum_kernel[(m,)](found, total, tiles.ends_at, BLOCK=128, num_warps=4)
-    to_ends = total[:, :6].reshape(m, 2, 3).to(ends.dtype)
-    if plane:
-        to_ends = to_ends[..., ::2]
-    return to_ends.contiguous(), total[:, 6].to(radii.dtype, copy=True)
+    return split(total, tiles.middle_by_v, ends, radii)
 
 
 @triton.jit
@@ -65,10 +63,10 @@ def _voxels(tiles_z, tiles_y, tiles_x, depth, height, width, TZ: tl.constexpr, T
 
 @triton.jit
 def _capsule(table_ptr, c):
-    """A row of the table (M, 8): a, v, 1 / |v|², r."""
-    row = table_ptr + 8 * c
+    """A row of the table (M, 9): a, v, 1 / |v|², r, m²."""
+    row = table_ptr + 9 * c
     return (tl.load(row), tl.load(row + 1), tl.load(row + 2), tl.load(row + 3), tl.load(row + 4),
-            tl.load(row + 5), tl.load(row + 6), tl.load(row + 7))
+            tl.load(row + 5), tl.load(row + 6), tl.load(row + 7), tl.load(row + 8))
 
 
 @triton.jit
@@ -81,12 +79,11 @@ def _from_axis(z, y, x, az, ay, ax, vz, vy, vx, inverse):
 
 
 @triton.jit
-def _width(qz, qy, qx, sz, sy, sx, on_axis):
-    """d² and w² = |s q|² / d²; on the axis, where q has no direction, the mean of s²."""
+def _width(qz, qy, qx, sz, sy, sx, middle, near):
+    """d² and w² = (|s q|² + e m²) / (d² + e)."""
     d2 = qz * qz + qy * qy + qx * qx
-    off = d2 > 0
     z, y, x = qz * sz, qy * sy, qx * sx
-    return d2, tl.where(off, (z * z + y * y + x * x) / tl.where(off, d2, 1.0), on_axis)
+    return d2, (z * z + y * y + x * x + near * middle) / (d2 + near)
 
 
 @triton.jit
@@ -106,10 +103,10 @@ def _ramp(d2, w2, r, PLANE: tl.constexpr):
 @triton.jit
 def draw_kernel(
     volume_ptr,      # (batch, depth, height, width), contiguous; written once
-    table_ptr,       # (M, 8) float32, contiguous: the capsules
+    table_ptr,       # (M, 9) float32, contiguous: the capsules
     starts_ptr,      # (tiles + 1,) int64: first pair of each tile
     capsule_ptr,     # (P,) int64: capsule of each pair
-    tiles_z, tiles_y, tiles_x, depth, height, width, sz, sy, sx, on_axis, scale, half,
+    tiles_z, tiles_y, tiles_x, depth, height, width, sz, sy, sx, near, scale, half,
     TZ: tl.constexpr, TY: tl.constexpr, TX: tl.constexpr, SMOOTH: tl.constexpr,
     PLANE: tl.constexpr,
 ):
@@ -127,15 +124,15 @@ def draw_kernel(
         share = tl.zeros([TZ * TY * TX], tl.float32)
         for pair in range(start, stop):
             c = tl.load(capsule_ptr + pair)
-            az, ay, ax, vz, vy, vx, inverse, r = _capsule(table_ptr, c)
+            az, ay, ax, vz, vy, vx, inverse, r, middle = _capsule(table_ptr, c)
             raw, t, qz, qy, qx = _from_axis(z, y, x, az, ay, ax, vz, vy, vx, inverse)
-            d2, w2 = _width(qz, qy, qx, sz, sy, sx, on_axis)
+            d2, w2 = _width(qz, qy, qx, sz, sy, sx, middle, near)
             share = tl.maximum(share, _ramp(d2, w2, r, PLANE))
     else:
         parts = tl.zeros([TZ * TY * TX], tl.int32)
         for pair in range(start, stop):
             c = tl.load(capsule_ptr + pair)
-            az, ay, ax, vz, vy, vx, inverse, r = _capsule(table_ptr, c)
+            az, ay, ax, vz, vy, vx, inverse, r, middle = _capsule(table_ptr, c)
             for part in tl.static_range(8):
                 raw, t, qz, qy, qx = _from_axis(
                     z + (0.5 * (part // 4) - 0.25) * sz, y + (0.5 * (part // 2 % 2) - 0.25) * sy,
@@ -182,22 +179,24 @@ def _slopes(d2, w2, r, PLANE: tl.constexpr):
 @triton.jit
 def grad_kernel(
     grad_ptr,        # (batch, depth, height, width), contiguous: gradient to the volume
-    found_ptr,       # (P, 8) float32, contiguous: to a, to b, to r, 0; a row a pair, by place
-    table_ptr,       # (M, 8) float32, contiguous: the capsules
+    found_ptr,       # (P, 8) float32, contiguous: to a, b, r, m²; a row a pair, by place
+    table_ptr,       # (M, 9) float32, contiguous: the capsules
     starts_ptr,      # (tiles + 1,) int64: first pair of each tile
     capsule_ptr,     # (P,) int64: capsule of each pair
     place_ptr,       # (P,) int64: row of found_ptr of each pair
-    tiles_z, tiles_y, tiles_x, depth, height, width, sz, sy, sx, on_axis,
+    tiles_z, tiles_y, tiles_x, depth, height, width, sz, sy, sx, near,
     TZ: tl.constexpr, TY: tl.constexpr, TX: tl.constexpr, PLANE: tl.constexpr,
 ):
     """One tile: the owner of each voxel, then the sums of each capsule over its own voxels.
 
-    With the way q from the axis, the ramp's derivatives c_d, c_w, c_r, and w = |s q| / d:
+    With the way q from the axis, the ramp's derivatives c_d, c_w, c_r, and w² = (|s q|² + e m²)
+    / (d² + e):
 
-        g = dc/dq = c_d q / d + c_w (s² q - w² q) / (w d²)
+        g = dc/dq = c_d q / d + c_w (s² q - w² q) / (w (d² + e))
         to a: -(1 - t) g + [0 < t < 1] (g · v) (v + q - t v) / |v|²
         to b:      - t g - [0 < t < 1] (g · v) (q - t v) / |v|²
         to r: c_r
+        to m²: c_w e / (2 w (d² + e)), which becomes part of a and b afterwards (`split`)
 
     A row a pair and no atomics: the same result every time. Moves: the gradient, read once.
     """
@@ -209,9 +208,9 @@ def grad_kernel(
     owner = tl.full([TZ * TY * TX], -1, tl.int64)
     for pair in range(start, stop):
         c = tl.load(capsule_ptr + pair)
-        az, ay, ax, vz, vy, vx, inverse, r = _capsule(table_ptr, c)
+        az, ay, ax, vz, vy, vx, inverse, r, middle = _capsule(table_ptr, c)
         raw, t, qz, qy, qx = _from_axis(z, y, x, az, ay, ax, vz, vy, vx, inverse)
-        d2, w2 = _width(qz, qy, qx, sz, sy, sx, on_axis)
+        d2, w2 = _width(qz, qy, qx, sz, sy, sx, middle, near)
         share = _ramp(d2, w2, r, PLANE)
         owner = tl.where(share > best, pair, owner)
         best = tl.maximum(best, share)
@@ -219,14 +218,14 @@ def grad_kernel(
         weight = tl.load(grad_ptr + at, mask=there, other=0.0).to(tl.float32)
         for pair in range(start, stop):
             c = tl.load(capsule_ptr + pair)
-            az, ay, ax, vz, vy, vx, inverse, r = _capsule(table_ptr, c)
+            az, ay, ax, vz, vy, vx, inverse, r, middle = _capsule(table_ptr, c)
             raw, t, qz, qy, qx = _from_axis(z, y, x, az, ay, ax, vz, vy, vx, inverse)
-            d2, w2 = _width(qz, qy, qx, sz, sy, sx, on_axis)
+            d2, w2 = _width(qz, qy, qx, sz, sy, sx, middle, near)
             c_d, c_w, c_r = _slopes(d2, w2, r, PLANE)
             own = tl.where((owner == pair) & there, weight, 0.0)
             safe = tl.where(d2 > 0, d2, 1.0)
             by_d = tl.where(d2 > 0, own * c_d / tl.sqrt(safe), 0.0)
-            by_w = tl.where(d2 > 0, own * c_w / (tl.sqrt(w2) * safe), 0.0)
+            by_w = own * c_w / (tl.sqrt(w2) * (d2 + near))
             gz = qz * (by_d + by_w * (sz * sz - w2))
             gy = qy * (by_d + by_w * (sy * sy - w2))
             gx = qx * (by_d + by_w * (sx * sx - w2))
@@ -239,6 +238,7 @@ def grad_kernel(
             tl.store(row + 4, -tl.sum(turn * (qy - t * vy) + t * gy))
             tl.store(row + 5, -tl.sum(turn * (qx - t * vx) + t * gx))
             tl.store(row + 6, tl.sum(own * c_r))
+            tl.store(row + 7, tl.sum(by_w * (0.5 * near)))
 
 
 @triton.jit
