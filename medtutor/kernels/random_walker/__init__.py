@@ -181,9 +181,9 @@ def random_walker(image: Tensor, seeds: Tensor, *, beta: float = 130.0,
 
         return RandomWalk(*random_walker_op(image, seeds, start, labels, beta, steps, tolerance,
                                             preconditioner == "multigrid", max_iterations))
-    from medtutor.kernels.random_walker._op import _check_values, without_isolated
+    from medtutor.kernels.random_walker._op import check_values, without_isolated
 
-    _check_values(image, seeds, labels, start)
+    check_values(seeds, labels, start)
     return random_walker_reference(image, without_isolated(seeds), labels, beta=beta, spacing=steps,
                                    tolerance=tolerance, start=start, max_iterations=max_iterations)
 

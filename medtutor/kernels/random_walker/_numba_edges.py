@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from medtutor.kernels.overlap._vector_math import exp_negative
 from medtutor.kernels.random_walker._solve import Grid
 from medtutor.kernels.threads import in_slabs
 
@@ -19,22 +20,25 @@ def _weight(image, i, j, scale, rate):
     for c in range(len(image)):
         difference = image[c, i] - image[c, j]
         square += difference * difference
-    return np.exp(-image.dtype.type(scale * rate) * square) + image.dtype.type(1e-10)
+    return exp_negative(-image.dtype.type(scale * rate) * square) + image.dtype.type(1e-10)
 
 
 @jit
 def _write_edges(first, last, image, shape, strides, guard, scale, rates, edges):
-    """Weights to the next voxel along each axis; 0 where there is none. For planes first..last."""
+    """Weights to the next voxel along each axis, for planes first..last; `edges` comes as zeros."""
     n0, n1, n2 = shape
-    for i in range(first, last):
-        for j in range(n1):
-            at = (i * n1 + j) * n2
-            for axis in range(3):
-                if (axis == 0 and i == n0 - 1) or (axis == 1 and j == n1 - 1):
-                    continue
-                for k in range(at, at + n2 - (axis == 2)):
-                    edges[axis, guard + k] = _weight(image, k, k + strides[axis], scale,
-                                                     rates[axis])
+    for axis in range(3):
+        stride, factor = strides[axis], -image.dtype.type(scale * rates[axis])
+        for i in range(first, last - (axis == 0 and last == n0)):
+            for j in range(n1 - (axis == 1)):
+                at, count = (i * n1 + j) * n2, n2 - (axis == 2)
+                row = edges[axis, guard + at : guard + at + count]
+                for c in range(len(image)):
+                    here, ahead = image[c, at : at + count], image[c, at + stride :]
+                    for k in range(count):
+                        row[k] += (here[k] - ahead[k]) * (here[k] - ahead[k])
+                for k in range(count):
+                    row[k] = exp_negative(factor * row[k]) + image.dtype.type(1e-10)
 
 
 @jit

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 import torch
 from torch import Tensor
+
+PART = 1 << 16
 
 
 def _solve(image: Tensor, seeds: Tensor, start: Tensor | None, labels: int, beta: float,
@@ -16,10 +18,11 @@ def _solve(image: Tensor, seeds: Tensor, start: Tensor | None, labels: int, beta
     """Image (C, *S); see `random_walker`."""
     from medtutor.kernels.random_walker import _solve as solver
 
-    _check_values(image, seeds, labels, start)
+    counts = check_values(seeds, labels, start)
+    scale = weight_scale(image, beta)
     space = tuple(seeds.shape)
-    work = torch.where(seeds < 0, -1, without_isolated(seeds)).flatten().to(torch.int16)
-    order = _put_last(work, labels)
+    work = without_isolated(seeds).flatten().to(torch.int16)
+    order = put_last(work, counts)
     on_cpu = image.device.type == "cpu"
     if on_cpu:
         from medtutor.kernels.random_walker import _numba as form
@@ -29,7 +32,6 @@ def _solve(image: Tensor, seeds: Tensor, start: Tensor | None, labels: int, beta
     shape = space if len(space) == 3 else (space[0], 1, space[1])
     volume = image.contiguous().reshape(-1, *shape)
     first = None if start is None else start.to(volume).contiguous()[order[:-1]].flatten(1)
-    scale = weight_scale(image, beta)
     if on_cpu:
         arrays = [volume.numpy(), work.numpy(), None if first is None else first.numpy()]
     else:
@@ -52,56 +54,65 @@ def _solve(image: Tensor, seeds: Tensor, start: Tensor | None, labels: int, beta
             torch.tensor(taken), torch.from_numpy(relative[order.argsort()]))
 
 
-def _put_last(seeds: Tensor, labels: int) -> np.ndarray:
+def check_values(seeds: Tensor, labels: int, start: Tensor | None) -> Tensor:
+    """Refuse seeds and a start that cannot be solved with; how many seeds each label has."""
+    if start is not None and not bool(start.isfinite().all()):
+        raise ValueError("start must be finite, got NaN or infinity: pass start=None")
+    if not 1 <= labels < 2**15:
+        raise ValueError(f"seeds must hold labels from 1 to at most {2**15 - 1}, got {labels}")
+    counts = torch.zeros(labels + 1, dtype=torch.int64, device=seeds.device)
+    for part in seeds.flatten().split(PART):
+        found = torch.bincount(part.clamp(min=0), minlength=labels + 1)
+        if len(found) > labels + 1:
+            raise ValueError(f"seeds hold the label {len(found) - 1}, classes is {labels}: "
+                             "raise classes")
+        counts += found
+    missing = (counts[1:] == 0).nonzero().flatten().add(1).tolist()
+    if missing:
+        raise ValueError(f"each label from 1 to {labels} needs a seed; there is none of {missing}: "
+                         "add seeds, or number the labels without gaps")
+    return counts[1:]
+
+
+def put_last(seeds: Tensor, counts: Tensor) -> np.ndarray:
     """Swap the label with the most seeds and the last, in place; which label each one now is.
 
     The last label is not solved for: its residual is that of all others together, and should be
     compared with a large right side.
     """
+    labels, most = len(counts), int(counts.argmax())
     order = np.arange(labels)
-    counts = torch.bincount(seeds.clamp(min=0), minlength=labels + 1)[1:]
-    most = int(counts.argmax())
     if most != labels - 1:
-        largest, last = seeds == most + 1, seeds == labels
-        seeds[largest] = labels
-        seeds[last] = most + 1
+        for part in seeds.split(PART):
+            largest, last = part == most + 1, part == labels
+            part[largest] = labels
+            part[last] = most + 1
         order[[most, -1]] = order[[-1, most]]
     return order
-
-
-def _check_values(image: Tensor, seeds: Tensor, labels: int, start: Tensor | None) -> None:
-    if not bool(image.isfinite().all()):
-        raise ValueError("image must be finite, got NaN or infinity: replace them, or mark those "
-                         "voxels with seeds of -1 and any finite value")
-    if start is not None and not bool(start.isfinite().all()):
-        raise ValueError("start must be finite, got NaN or infinity: pass start=None")
-    counts = torch.bincount(seeds.clamp(min=0).flatten(), minlength=labels + 1)
-    missing = (counts[1 : labels + 1] == 0).nonzero().flatten().add(1).tolist()
-    if missing or labels < 1:
-        raise ValueError(f"each label from 1 to {max(labels, 1)} needs a seed; there is none of "
-                         f"{missing or [1]}: add seeds, or number the labels without gaps")
-    if len(counts) > labels + 1:
-        raise ValueError(f"seeds hold the label {len(counts) - 1}, classes is {labels}: "
-                         "raise classes")
-    if labels >= 2**15:
-        raise ValueError(f"at most {2**15 - 1} labels, got {labels}")
 
 
 def weight_scale(image: Tensor, beta: float) -> float:
     """What beta becomes: beta / (10 std sqrt(C)), as in scikit-image.
 
-    0 for a constant image: all weights are 1.
+    0 for a constant image: all weights are 1. In parts, so that no copy in double precision stays.
     """
-    deviation = float(image.double().std(correction=0)) if image.numel() else 0.0
-    return beta / (10 * deviation * sqrt(image.shape[0])) if deviation > 0 else 0.0
+    wide = torch.float32 if image.device.type == "mps" else torch.float64
+    parts = image.flatten().split(PART)
+    mean = sum(float(part.to(wide).sum()) for part in parts) / image.numel()
+    square = sum(float((part.to(wide) - mean).square().sum()) for part in parts) / image.numel()
+    if not isfinite(square):
+        raise ValueError("image must be finite, got NaN or infinity: replace them, or mark those "
+                         "voxels with seeds of -1 and any finite value")
+    return beta / (10 * sqrt(square * image.shape[0])) if square > 0 else 0.0
 
 
 def without_isolated(seeds: Tensor) -> Tensor:
-    """Unknown voxels that no path joins to a seed become -1; a path does not cross -1.
+    """All below 0, and unknown voxels that no path joins to a seed, become -1.
 
-    Only voxels of -1 can cut a region off. The search is scipy's, on the CPU.
+    A path does not cross them, and only they can cut a region off. The search is scipy's, on
+    the CPU.
     """
-    if not bool((seeds < 0).any()):
+    if int(seeds.min()) >= 0:
         return seeds
     from scipy.ndimage import label
 

@@ -18,8 +18,8 @@ import numpy as np
 Array = Any
 """A numpy array or a tensor, as `form` has it."""
 
-DAMPING = 0.8       # of the Jacobi smoother: eigenvalues of D^-1 A lie in (0, 2)
-SHRINK = 0.75       # coarse edges: sums of fine edges overrate smooth functions by up to 2
+DAMPING = 0.85      # of the Jacobi smoother: eigenvalues of D^-1 A lie in (0, 2)
+SHRINK = 0.9        # coarse edges: sums of fine edges overrate smooth functions by up to 2
 BOTTOM = 100        # voxels: a grid this small is solved with its inverse
 RESTARTS = 6
 

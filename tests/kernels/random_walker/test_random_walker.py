@@ -182,7 +182,7 @@ def on_triton(image, seeds, labels, beta, tolerance, multigrid, start=None):
     from medtutor.kernels.random_walker import _launch
 
     work = seeds.flatten().to(torch.int16)
-    order = _op._put_last(work, labels)
+    order = _op.put_last(work, _op.check_values(seeds, labels, None))
     space = tuple(seeds.shape) if seeds.ndim == 3 else (seeds.shape[0], 1, seeds.shape[1])
     first = None if start is None else start[order[:-1]].flatten(1)
     x, grid, taken, relative = _solve.solve(

@@ -140,7 +140,7 @@ SEEDS = torch.tensor([[1, 0, 0, 0, 2]] * 4)
     (GOOD, SEEDS, {"start": GOOD}, r"start must be \(L, \*S\) = \(2, 4, 5\), got \(4, 5\)"),
     (GOOD, SEEDS, {"start": torch.full((2, 4, 5), torch.nan)}, "start must be finite"),
     (GOOD / 0, SEEDS, {}, "image must be finite, got NaN or infinity"),
-    (GOOD, SEEDS * 0, {}, r"each label from 1 to 1 needs a seed; there is none of \[1\]"),
+    (GOOD, SEEDS * 0, {}, "seeds must hold labels from 1 to at most 32767, got 0"),
     (GOOD, SEEDS * 2, {}, r"each label from 1 to 4 needs a seed; there is none of \[1, 3\]"),
     (GOOD, SEEDS, {"classes": 1}, "seeds hold the label 2, classes is 1: raise classes"),
 ])
