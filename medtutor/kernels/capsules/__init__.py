@@ -20,9 +20,9 @@ away from the axis (like the box of the voxel, the ramp then has variance w²/12
 q has no direction to speak of, w = m, a mean over the directions across the axis, u = v / |v|:
 3D m² = |u / s| Π s, 2D m = |u / s| Π s, a ball mⁿ = Π s. What is near: e = (least s / 4)².
 
-R and A make the sum over a long tube's cross-section what it
-is in truth, for tubes far thinner than a voxel too (a plain ramp, R = r and A = 1, would give a
-tube of radius w/4 more than twice its volume):
+R and A make the sum over a long tube's cross-section what it is in truth, for tubes far thinner
+than a voxel too (a plain ramp, R = r and A = 1, would give a tube of radius w/4 more than twice its
+volume):
 
     3D, sum π r²:  R² = max(r², w²/3) - w²/12,  A = min(1, 3 r² / w²)
     2D, sum 2 r:   R = max(r, w/2),             A = min(1, 2 r / w)
