@@ -21,7 +21,7 @@ def _solve(image: Tensor, seeds: Tensor, start: Tensor | None, labels: int, beta
     counts = check_values(seeds, labels, start)
     scale = weight_scale(image, beta)
     space = tuple(seeds.shape)
-    work = without_isolated(seeds).flatten().to(torch.int16)
+    work = without_isolated(seeds).flatten().to(torch.int16, copy=True)
     order = put_last(work, counts)
     on_cpu = image.device.type == "cpu"
     if on_cpu:

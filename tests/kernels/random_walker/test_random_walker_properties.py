@@ -101,6 +101,21 @@ def test_strides_and_types_of_seeds(spheres):
     assert torch.equal(half.probabilities, random_walker(image.half().float(), seeds).probabilities)
 
 
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int64])
+def test_inputs_are_left_alone(dtype):
+    image, seeds = torch.rand(6, 7), torch.zeros(6, 7, dtype=dtype)
+    seeds[0, :4], seeds[5, 0], seeds[2] = 1, 2, -1          # labels change places inside
+    before = image.clone(), seeds.clone()
+    random_walker(image, seeds)
+    assert torch.equal(image, before[0]) and torch.equal(seeds, before[1])
+    assert (random_walker(image, seeds.clamp(min=0)).labels[0, :4] == 1).all()
+    assert torch.equal(seeds, before[1])
+    whole = seeds.clamp(min=0)
+    kept = whole.clone()
+    random_walker(image, whole)
+    assert torch.equal(whole, kept)
+
+
 def test_opcheck(spheres):
     image, seeds, _ = spheres((6, 5, 7), 3)
     rest = (3, 130.0, [1.0] * 3, 1e-3, True, 100)
