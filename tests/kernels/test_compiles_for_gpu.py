@@ -17,9 +17,10 @@ SHARED_MEMORY = {80: 163 * 1024, 90: 227 * 1024}   # bytes a block may take: A10
 
 
 def kernels_of(op):
-    """The names of the functions in `_triton.py` that are launched from the host: `*_kernel`."""
-    tree = ast.parse((KERNELS / op / "_triton.py").read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)
+    """The names of the functions in `_triton*.py` that are launched from the host: `*_kernel`."""
+    files = (KERNELS / op).glob("_triton*.py")
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    return {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)
             and node.name.endswith("_kernel")}
 
 

@@ -12,16 +12,18 @@ from torch import Tensor
 
 from medtutor.kernels.random_walker._solve import Grid
 from medtutor.kernels.random_walker._triton import (
-    coarsen_kernel,
     direction_kernel,
-    edges_kernel,
     multiply_kernel,
     prolong_kernel,
-    residual_kernel,
     restrict_kernel,
     smooth_kernel,
     start_kernel,
     update_kernel,
+)
+from medtutor.kernels.random_walker._triton_edges import (
+    coarsen_kernel,
+    edges_kernel,
+    residual_kernel,
 )
 
 CHECK_EVERY = 4
