@@ -178,7 +178,7 @@ def run(
     epilog="Examples: medtutor data list · medtutor data get hrf · medtutor data --help",
 )
 def data(context: typer.Context) -> None:
-    """Real data sets: [b]list[/b], [b]get[/b], [b]verify[/b], [b]where[/b], [b]show[/b]."""
+    """Data: [b]list[/b], [b]get[/b], [b]verify[/b], [b]where[/b], [b]show[/b], [b]cache[/b]."""
     from medtutor.datasets.commands import app as data_sets
 
     data_sets(context.args, prog_name="medtutor data")
@@ -267,12 +267,14 @@ def book(
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="chapters at a time")] = 1,
 ) -> None:
     """Build the site from the executed chapters: build/site/index.html."""
+    from medtutor.course.appendix import execute_appendices
     from medtutor.course.paths import build_folder, shown
     from medtutor.course.site import build
 
     if profile is not None:
         run(["all"], profile, jobs=jobs, results=build_folder() / "results")
     try:
+        execute_appendices()
         page = build()
     except (ValueError, OSError, RuntimeError) as error:
         _failed(str(error))

@@ -22,6 +22,7 @@ from medtutor.course.running.run_errors import (
     OverBudget,
     RunError,
 )
+from medtutor.course.running.runnable import Runnable
 from medtutor.course.writing import NotWritten, replace_text
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "RunReport",
     "UnknownParameter",
     "WrongParameter",
+    "execute",
     "limit_seconds",
     "run_chapter",
 ]
@@ -117,15 +119,7 @@ def run_chapter(
             f"{chapter.name}: profile {profile} needs a CUDA device, and torch finds none here: "
             "take --profile lesson, or a machine with a GPU and the CUDA build of torch"
         )
-    executed = executed or build_folder() / "executed"
-    out, aside = executed / chapter.notebook.name, executed / "failed" / chapter.notebook.name
-    limit = limit_seconds(budget, len(machine.cores()))
-    watch = _execute(chapter, values, budget, limit, progress, aside)
-    over = _over(watch, budget, limit)
-    _write_notebook(aside if over else out, watch.notebook)
-    if over:
-        raise OverBudget(f"{chapter.name} ({profile}): {over}\n  executed notebook: {shown(aside)}")
-    aside.unlink(missing_ok=True)
+    watch, out = execute(chapter, values, budget, executed, progress)
     lines = _lines(chapter, watch)
     if not parameters:
         _record(chapter, lines, results or results_folder(), accept)
@@ -137,15 +131,36 @@ def run_chapter(
         peak_memory_gb=watch.peak_gb,
         lines=lines,
         notebook=out,
-        limit_seconds=limit,
+        limit_seconds=limit_seconds(budget, len(machine.cores())),
         limit_memory_gb=budget.memory_gb,
         recorded=not parameters,
         cores=len(machine.cores()),
     )
 
 
+def execute(
+    what: Runnable,
+    values: dict[str, Any],
+    budget: Budget,
+    executed: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> tuple[Any, Path]:
+    """Run a notebook within its budget, or raise RunError; returns its watch and what it wrote."""
+    executed = executed or build_folder() / "executed"
+    out, aside = executed / what.notebook.name, executed / "failed" / what.notebook.name
+    limit = limit_seconds(budget, len(machine.cores()))
+    watch = _execute(what, values, budget, limit, progress, aside)
+    over = _over(watch, budget, limit)
+    _write_notebook(aside if over else out, watch.notebook)
+    if over:
+        where = f"{what.name} ({values['profile']})"
+        raise OverBudget(f"{where}: {over}\n  executed notebook: {shown(aside)}")
+    aside.unlink(missing_ok=True)
+    return watch, out
+
+
 def _execute(
-    chapter: Chapter,
+    what: Runnable,
     values: dict[str, Any],
     budget: Budget,
     limit: float,
@@ -158,13 +173,13 @@ def _execute(
 
     from medtutor.course.running import engine
 
-    notebook = _read_notebook(chapter)
+    notebook = _read_notebook(what)
     watch = engine.Watch(
         on_progress=progress and (lambda *seen: progress(Progress(*seen))),
         stop_seconds=PATIENCE * limit,
         stop_gb=PATIENCE * budget.memory_gb,
     )
-    where = f"{chapter.name} ({values['profile']})"
+    where = f"{what.name} ({values['profile']})"
     try:
         with _quiet(), termination_is_an_exit():
             watch.notebook = papermill.execute_notebook(
@@ -177,7 +192,7 @@ def _execute(
                 progress_bar=False,
                 request_save_on_cell_execute=False,
                 watch=watch,
-                folder=chapter.folder,
+                folder=what.folder,
             )
     except papermill.PapermillExecutionError as error:
         _write_notebook(aside, watch.notebook)
@@ -192,20 +207,20 @@ def _execute(
     return watch
 
 
-def _read_notebook(chapter: Chapter) -> Any:
+def _read_notebook(what: Runnable) -> Any:
     import nbformat
 
     try:
-        notebook = nbformat.read(chapter.notebook, as_version=4)
+        notebook = nbformat.read(what.notebook, as_version=4)
     except FileNotFoundError:
-        raise ChapterError(f"wanted the notebook {shown(chapter.notebook)}, given none") from None
+        raise ChapterError(f"wanted the notebook {shown(what.notebook)}, given none") from None
     except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
         reason = str(error).splitlines()[0][:200]
-        raise ChapterError(f"{shown(chapter.notebook)}: wanted a notebook: {reason}") from None
+        raise ChapterError(f"{shown(what.notebook)}: wanted a notebook: {reason}") from None
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
         raise ChapterError(
-            f"{shown(chapter.notebook)}: wanted one cell tagged parameters, given {len(tagged)}"
+            f"{shown(what.notebook)}: wanted one cell tagged parameters, given {len(tagged)}"
         )
     return notebook
 

@@ -20,7 +20,7 @@ from medtutor.course.pages.api_reference import write_reference
 from medtutor.course.pages.benchmark_page import with_benchmarks
 from medtutor.course.pages.benchmark_rows import read_rows
 from medtutor.course.pages.site_html import broken_links, finish_pages, outside_requests
-from medtutor.course.pages.site_notebooks import find_execution, page_notebook
+from medtutor.course.pages.site_notebooks import appendix_page, find_execution, page_notebook
 from medtutor.course.pages.site_pages import contents, read_entries, status_page, with_tables
 from medtutor.course.paths import build_folder, repository, results_folder, shown
 from medtutor.course.results import read
@@ -55,7 +55,8 @@ def stage(
     work = out.with_name(out.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
     book = repository() / "book"
-    shutil.copytree(book, work, ignore=shutil.ignore_patterns("results", "*.py", "__pycache__"))
+    left_out = shutil.ignore_patterns("results", "*.py", "*.ipynb", "__pycache__", ".ipynb_*")
+    shutil.copytree(book, work, ignore=left_out)
     chapters = list_chapters()
     runs = {chapter.name: find_execution(chapter, executed) for chapter in chapters}
     executions = {name: run for name, run in runs.items() if run is not None}
@@ -63,6 +64,9 @@ def stage(
     for name, run in executions.items():
         notebook = page_notebook(run, set(executions))
         (work / "chapters" / f"{name}.ipynb").write_text(notebook, encoding="utf-8")
+    for file in book.glob("*.ipynb"):
+        ending, text = appendix_page(file, executed / file.name)
+        (work / f"{file.stem}{ending}").write_text(text, encoding="utf-8")
     entries = read_entries(book / "plan.yml", chapters, executions)
     for page in [work / "intro.md", *(work / "parts").glob("*.md")]:
         up = "" if page.parent == work else "../"

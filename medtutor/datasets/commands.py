@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from medtutor.phantoms.cache_commands import app as cache_app
+
 if TYPE_CHECKING:
     from medtutor.datasets.registry import Facts
 
@@ -23,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cache_app, name="cache")
 Name = Annotated[str, typer.Argument(help="a name from: medtutor data list", metavar="NAME")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for other programs")]
 

@@ -47,12 +47,9 @@ class Execution:
 def find_execution(chapter: Chapter, executed: Path) -> Execution | None:
     """Return a chapter's executed notebook, or None where it never ran to its end."""
     path = executed / f"{chapter.name}.ipynb"
-    if not path.is_file():
+    if (node := _finished(path)) is None:
         return None
-    node = nbformat.read(path, as_version=4)
     record = node.metadata.get("papermill", {})
-    if record.get("exception") or any(output.output_type == "error" for output in _outputs(node)):
-        return None
     return Execution(
         chapter=chapter,
         path=path,
@@ -75,9 +72,7 @@ def page_notebook(execution: Execution, present: set[str]) -> str:
         execution: the executed notebook.
         present: names of the chapters that have a page.
     """
-    node = nbformat.from_dict(json.loads(json.dumps(execution.node)))
-    node.metadata.pop("widgets", None)
-    node.metadata.pop("papermill", None)
+    node = _for_the_page(execution.node)
     taught, injected = _tagged(node, "parameters"), _tagged(node, "injected-parameters")
     if taught and injected and _values(taught) == _values(injected):
         node.cells.remove(injected)
@@ -87,11 +82,65 @@ def page_notebook(execution: Execution, present: set[str]) -> str:
                 lambda link: f"[{link[1]}]({link[2]}.ipynb)" if link[2] in present else link[1],
                 cell.source,
             )
-        elif cell.cell_type == "code":
+    name = execution.chapter.name
+    earlier = "" if execution.current else " The chapter's code has changed since."
+    note = (
+        f"*Executed{_when(execution.date)} with profile `{execution.profile}` on data set "
+        f"`{execution.dataset}`{_took(execution.seconds)}.{earlier} Its notebook is "
+        f"`notebooks/{name}/{name}.ipynb`; its claims stand on the [scoreboard](../scoreboard.md).*"
+    )
+    _add_note(node, execution.chapter.title, note)
+    return str(nbformat.writes(node))
+
+
+def appendix_page(notebook: Path, executed: Path) -> tuple[str, str]:
+    """Return a page of the book that is a notebook: the ending of its file, and its content.
+
+    Where it was not executed, or not to its end, the page says so and how to do it.
+
+    Args:
+        notebook: in ``book/``, without outputs.
+        executed: the same, executed; it may not exist.
+    """
+    taught = nbformat.read(notebook, as_version=4)
+    title = next((t for c in taught.cells if (t := c.source.partition("\n")[0])[:2] == "# "), "")
+    title = title or f"# {notebook.stem}"
+    if (node := _finished(executed)) is None:
+        text = "Not executed in this build. Do: `make book`, or `medtutor book`."
+        return ".md", f"{title}\n\n{text}\n"
+    earlier = "" if _code(node) == _code(taught) else " Its code has changed since."
+    record = node.metadata.get("papermill", {})
+    date = str(record.get("end_time") or "")[:10]
+    note = (
+        f"*Executed{_when(date)}{_took(record.get('duration'))}.{earlier} Its notebook is "
+        f"`book/{notebook.name}`.*"
+    )
+    node = _for_the_page(node)
+    if injected := _tagged(node, "injected-parameters"):
+        node.cells.remove(injected)
+    _add_note(node, title[2:], note)
+    return ".ipynb", str(nbformat.writes(node))
+
+
+def _finished(path: Path) -> Any:
+    """Return an executed notebook; None where there is none that ran to its end."""
+    if not path.is_file():
+        return None
+    node = nbformat.read(path, as_version=4)
+    failed = any(output.output_type == "error" for output in _outputs(node))
+    return None if failed or node.metadata.get("papermill", {}).get("exception") else node
+
+
+def _for_the_page(executed: Any) -> Any:
+    """A copy without what means nothing on a page that has no kernel."""
+    node = nbformat.from_dict(json.loads(json.dumps(executed)))
+    node.metadata.pop("widgets", None)
+    node.metadata.pop("papermill", None)
+    for cell in node.cells:
+        if cell.cell_type == "code":
             cell.source = cell.source.removeprefix(f"{_FOR_NBVAL}\n")
             cell.outputs = [output for output in map(_shown, cell.outputs) if output is not None]
-    _add_note(node, execution)
-    return str(nbformat.writes(node))
+    return node
 
 
 def _outputs(node: Any) -> Iterator[Any]:
@@ -141,19 +190,19 @@ def _shown(output: Any) -> Any:
     return output if data or output.output_type == "error" else None
 
 
-def _add_note(node: Any, execution: Execution) -> None:
-    name = execution.chapter.name
-    took = f" in {execution.seconds:.0f} s" if execution.seconds else ""
-    when = f" on {execution.date}" if execution.date else ""
-    earlier = "" if execution.current else " The chapter's code has changed since."
-    note = (
-        f"*Executed{when} with profile `{execution.profile}` on data set `{execution.dataset}`"
-        f"{took}.{earlier} Its notebook is `notebooks/{name}/{name}.ipynb`; its claims stand on the"
-        f" [scoreboard](../scoreboard.md).*"
-    )
+def _when(date: str) -> str:
+    return f" on {date}" if date else ""
+
+
+def _took(seconds: float | None) -> str:
+    return f" in {seconds:.0f} s" if seconds else ""
+
+
+def _add_note(node: Any, title: str, note: str) -> None:
+    """Write a line under the title."""
     first = node.cells[0] if node.cells else None
     if first is None or first.cell_type != "markdown" or not first.source.startswith("# "):
-        first = nbformat.v4.new_markdown_cell(f"# {execution.chapter.title}")
+        first = nbformat.v4.new_markdown_cell(f"# {title}")
         node.cells.insert(0, first)
     title, _, rest = first.source.partition("\n")
     first.source = f"{title}\n\n{note}\n{rest}"
