@@ -21,6 +21,8 @@ _HOMES = {
     "Scan": "scan",
     "load_mni152": "mni152",
     "MsdHippocampus": "msd_hippocampus",
+    "MsdBrainTumour": "decathlon",
+    "MsdProstate": "decathlon",
     "Mni152": "mni152",
     "Busi": "busi",
     "Isic2016": "isic",

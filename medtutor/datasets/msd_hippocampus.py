@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from medtutor.datasets.labelled_set import LabelledSet
-from medtutor.datasets.places import DatasetDamaged
+from medtutor.datasets.decathlon import Decathlon
 from medtutor.datasets.scan import Arrays, Scan, centred, read_volume, standardised
-
-LABELS = ("background", "anterior", "posterior")
-FIX = "delete the data set's folder and run: medtutor data get msd_hippocampus"
+from medtutor.datasets.volumes import read_labels, spacing_of
 
 
-class MsdHippocampus(LabelledSet[Scan]):
+class MsdHippocampus(Decathlon[Scan]):
     """The labelled scans as a sequence, sorted by id, each read when it is asked for.
 
     Knows the official layout (``imagesTr/``, ``labelsTr/``, ``dataset.json``) and parts of it;
@@ -33,30 +28,20 @@ class MsdHippocampus(LabelledSet[Scan]):
     """
 
     name = "msd_hippocampus"
-    fix = FIX
-
-    def _open(self) -> None:
-        self._images = _volumes(self.root / "imagesTr")
-        self._labels = _volumes(self.root / "labelsTr")
-        self.ids = sorted(self._images)
-        alone = sorted(set(self._images) ^ set(self._labels))
-        if alone:
-            self.damaged(
-                self.root,
-                f"{len(self._images)} images and {len(self._labels)} labels do not pair; "
-                f"alone: {', '.join(alone[:5])}{', ...' if len(alone) > 5 else ''}",
-            )
-        if not self.ids:
-            self.damaged(self.root, "no volumes (.nii, .nii.gz) in imagesTr")
-        announced = _announced(self.root / "dataset.json")
-        if announced is not None and announced != len(self.ids):
-            self.damaged(
-                self.root,
-                f"dataset.json announces {announced} training scans, found {len(self.ids)}",
-            )
+    sequences = ("t1",)
+    label_names = ("background", "anterior", "posterior")
 
     def _read(self, name: str) -> Scan:
-        return _read(name, self._images[name], self._labels[name])
+        image, affine = read_volume(self._images[name], self.fix)
+        known = range(len(self.label_names))
+        return Scan(
+            id=name,
+            image=image.astype(np.float32),
+            label=read_labels(self._labels[name], self.fix, image.shape, affine, known),
+            spacing=spacing_of(affine),
+            affine=affine,
+            label_names=self.label_names,
+        )
 
     def arrays(
         self, size: Sequence[int] = (40, 56, 40), ids: Iterable[str] | None = None
@@ -105,51 +90,3 @@ class MsdHippocampus(LabelledSet[Scan]):
                 labels.append(label)
                 owners.append(name)
         return Arrays(np.stack(images), np.stack(labels), owners)
-
-
-def _read(name: str, image_path: Path, label_path: Path) -> Scan:
-    image, affine = read_volume(image_path, FIX)
-    label, grid = read_volume(label_path, FIX)
-    if image.shape != label.shape:
-        raise DatasetDamaged(
-            f"{label_path}: its shape {label.shape} differs from that of the image, "
-            f"{image.shape} (axes D, H, W); {FIX}"
-        )
-    if not np.allclose(affine, grid, atol=1e-3):
-        raise DatasetDamaged(
-            f"{label_path}: its voxels lie elsewhere in the patient than those of the image "
-            f"(the affines in the two headers differ); {FIX}"
-        )
-    strange = sorted(set(np.unique(label).tolist()) - {0, 1, 2})
-    if strange:
-        raise DatasetDamaged(f"{label_path}: labels wanted 0, 1, 2, found {strange[:5]}; {FIX}")
-    spacing = np.sqrt((affine[:3, :3] ** 2).sum(0))
-    return Scan(
-        id=name,
-        image=image.astype(np.float32),
-        label=label.astype(np.int64),
-        spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
-        affine=affine,
-        label_names=LABELS,
-    )
-
-
-def _volumes(inside: Path) -> dict[str, Path]:
-    """Id -> file for the volumes in a folder; other and hidden files are passed over."""
-    if not inside.is_dir():
-        raise DatasetDamaged(f"{inside}: wanted a folder of volumes, found none; {FIX}")
-    return {
-        path.name.split(".")[0]: path
-        for path in inside.iterdir()
-        if path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
-    }
-
-
-def _announced(path: Path) -> int | None:
-    """How many training scans dataset.json announces; None without that file."""
-    if not path.is_file():
-        return None
-    try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["numTraining"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetDamaged(f"{path}: wanted a number numTraining ({error}); {FIX}") from error
