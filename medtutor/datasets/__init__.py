@@ -23,11 +23,16 @@ _HOMES = {
     "MsdHippocampus": "msd_hippocampus",
     "MsdBrainTumour": "decathlon",
     "MsdProstate": "decathlon",
+    "Brats": "brats",
     "Mni152": "mni152",
     "Busi": "busi",
     "Isic2016": "isic",
     "Isic2017": "isic",
     "Isic2018": "isic",
+    "Glas": "glas",
+    "Dsb2018": "dsb2018",
+    "Hrf": "hrf",
+    "Drive": "drive",
 }
 __all__ = sorted(_HOMES)
 
