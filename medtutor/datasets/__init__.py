@@ -24,6 +24,7 @@ _HOMES = {
     "MsdBrainTumour": "decathlon",
     "MsdProstate": "decathlon",
     "Brats": "brats",
+    "Isles2022": "isles2022",
     "Mni152": "mni152",
     "Busi": "busi",
     "Isic2016": "isic",
