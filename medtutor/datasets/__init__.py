@@ -25,6 +25,7 @@ _HOMES = {
     "MsdProstate": "decathlon",
     "Brats": "brats",
     "Isles2022": "isles2022",
+    "Ixi": "ixi",
     "Mni152": "mni152",
     "Busi": "busi",
     "Isic2016": "isic",
