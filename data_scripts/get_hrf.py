@@ -1,6 +1,6 @@
 """Put HRF in its place.
 
-Licence: CC BY 4.0 (as a program that carries its checksum quotes it).
+Licence: CC BY 4.0 (as two programs that carry it quote it); cite the article.
 Images of people, released without names for research and teaching; do not try to find out
 who they are.
 Cite: Budai et al., Robust vessel segmentation in fundus images, International Journal of
