@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from medtutor.datasets.case import Case
 from medtutor.datasets.labelled_set import LabelledSet
+from medtutor.datasets.split import Split, split_by_group
 from medtutor.datasets.volumes import lies_apart, read_sequences, spacing_of
 
 SEQUENCES = ("T1", "T2", "PD", "MRA", "DTI")
@@ -79,6 +80,10 @@ class Ixi(LabelledSet[Case]):
     def groups(self) -> dict[str, str]:
         """Id -> person."""
         return {name: self._said[name][0] for name in self.ids}
+
+    def split(self, seed: int, fractions: Sequence[float] = (0.6, 0.2, 0.2)) -> Split:
+        """Ids for train, valid and test: people whole, whichever sequences they have."""
+        return split_by_group(self.groups, seed=seed, fractions=fractions)
 
     @cached_property
     def people(self) -> Mapping[str, Mapping[str, str]]:
