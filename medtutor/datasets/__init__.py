@@ -31,6 +31,8 @@ _HOMES = {
     "Isic2016": "isic",
     "Isic2017": "isic",
     "Isic2018": "isic",
+    "Ham10000": "ham10000",
+    "Isic2018Task3": "ham10000",
     "Glas": "glas",
     "Dsb2018": "dsb2018",
     "Hrf": "hrf",
