@@ -5,7 +5,7 @@ Clinical Center.
 Images of people, released without names for research and teaching; do not try to find out
 who they are.
 Cite: Wang et al., ChestX-ray8: hospital-scale chest X-ray database and benchmarks, CVPR 2017,
-2097-2106.
+3462-3471.
 
 It is downloaded, verified, unpacked beside its place, checked, and renamed last; a cut
 download goes on where it stopped.

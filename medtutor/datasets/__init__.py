@@ -37,6 +37,7 @@ _HOMES = {
     "Dsb2018": "dsb2018",
     "Hrf": "hrf",
     "Drive": "drive",
+    "ChestXray8": "chestxray8",
 }
 __all__ = sorted(_HOMES)
 
