@@ -1,6 +1,7 @@
 """Put derm7pt in its place.
 
-Licence: academic research; the images may not be redistributed.
+Licence: academic research; the images may not be redistributed; G. Argenziano keeps all
+rights.
 Images of people, released without names for research and teaching; do not try to find out
 who they are.
 Cite: Kawahara et al., Seven-point checklist and skin lesion classification using multitask
