@@ -32,6 +32,8 @@ _HOMES = {
     "Isic2016": "isic",
     "Isic2017": "isic",
     "Isic2018": "isic",
+    "MedMnist": "medmnist",
+    "MedMnistPlus": "medmnist",
     "Dermofit": "dermofit",
     "Derm7pt": "derm7pt",
     "Ph2": "ph2",
