@@ -27,6 +27,7 @@ _HOMES = {
     "Isles2022": "isles2022",
     "Ixi": "ixi",
     "VascuSynth": "vascusynth",
+    "Exact09": "exact09",
     "Mni152": "mni152",
     "Busi": "busi",
     "Isic2016": "isic",
