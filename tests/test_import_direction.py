@@ -25,9 +25,12 @@ ALLOWED = {
 ALSO = {
     "course/cli.py": {"datasets"},                      # medtutor data, when asked
     "course/doctor.py": {"datasets"},                   # says which sets are found, when asked
+    "course/pages/data_page.py": {"datasets"},          # lists the sets, when the site is built
+    "course/site.py": {"datasets"},                     # as above
     "datasets/commands.py": {"phantoms"},               # medtutor data cache
     "datasets/split.py": {"experiment"},                # splits by the one rule there is
-    "phantoms/brain_mri.py": {"methods"},               # is built from deformations
+    "phantoms/brain_mri_anatomy.py": {"methods"},       # is built from deformations
+    "phantoms/brain_mri_template.py": {"datasets"},     # where the MNI152 maps lie
 }
 
 
