@@ -30,21 +30,31 @@ Name = Annotated[str, typer.Argument(help="a name from: medtutor data list", met
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for other programs")]
 
 
-@app.command("list", epilog="Example: medtutor data list --json")
-def list_command(as_json: AsJson = False) -> None:
-    """List the data sets: here or not, how they are got, size, licence, reader."""
-    from medtutor.datasets.listing import rows, table
+@app.command("list", epilog="Examples: medtutor data list · medtutor data list glas")
+def list_command(
+    name: Annotated[
+        str | None, typer.Argument(help="a set; all of them, a line each, without it")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the data sets, a line each; or say all that is known of one."""
+    from medtutor.datasets.listing import LEGEND, details, rows, table
     from medtutor.datasets.places import data_root
 
+    about = None if name is None else _facts(name)
     if as_json:
-        print(json.dumps(rows(), indent=1, ensure_ascii=False))
+        chosen = rows(None if name is None else [name])
+        print(json.dumps(chosen, indent=1, ensure_ascii=False))
         return
     from rich.console import Console
 
     console = Console()
-    console.print(f"data sets, looked for in {data_root()} (set MEDTUTOR_DATA to change it)")
-    console.print(table())
-    console.print("how to get one: medtutor data get NAME. Every chapter runs without them.")
+    if about is not None:
+        print(details(about, console.width))
+        return
+    print(f"data sets in {data_root()}\nanother place: set MEDTUTOR_DATA to it\n")
+    console.print(table(console.width))
+    print(f"\n{LEGEND}")
 
 
 @app.command(
