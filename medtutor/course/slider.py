@@ -35,7 +35,7 @@ output{{display:block;margin-top:4px;font-variant-numeric:tabular-nums}}
 @media (prefers-color-scheme:dark){{body{{color:#ececec;background:#1e1e1e}}\
 input{{accent-color:#56B4E9}}}}
 </style></head><body>
-<img id="picture" src="data:image/png;base64,{first}" alt="{alt}">
+<img id="picture" src="data:image/{kind};base64,{first}" alt="{alt}">
 <label for="position">{name}</label>
 <input id="position" type="range" min="0" max="{last}" step="1" value="{start}" \
 aria-valuetext="{text}">
@@ -46,7 +46,7 @@ const frames = {frames}, texts = {texts};
 const [picture, position, text] = ["picture", "position", "text"]
   .map((id) => document.getElementById(id));
 position.addEventListener("input", () => {{
-  picture.src = "data:image/png;base64," + frames[position.value];
+  picture.src = "data:image/{kind};base64," + frames[position.value];
   text.textContent = texts[position.value];
   position.setAttribute("aria-valuetext", texts[position.value]);
 }});
@@ -67,6 +67,7 @@ def scrub(
     *,
     start: int | None = None,
     width: int = 480,
+    lossy: bool = False,
 ) -> None:
     """Display a slider over pictures, each with a text that says what is seen at that position.
 
@@ -78,10 +79,13 @@ def scrub(
         name: what the slider moves, its visible label.
         start: the picture shown first, and in print; the middle one by default.
         width: of pictures given as arrays, in CSS pixels; figures have their own.
+        lossy: store photographs as WebP with a little loss: a quarter of the bytes, all shades.
+            Pictures with lines and flat colours are better off without.
     """
     from IPython.display import display
 
-    display(scrub_bundle(frames, labels, alt, name, start=start, width=width), raw=True)
+    made = scrub_bundle(frames, labels, alt, name, start=start, width=width, lossy=lossy)
+    display(made, raw=True)
 
 
 def scrub_bundle(
@@ -92,6 +96,7 @@ def scrub_bundle(
     *,
     start: int | None = None,
     width: int = 480,
+    lossy: bool = False,
 ) -> dict[str, str]:
     """The rich output of `scrub` as a dictionary from MIME type to content."""
     alt = text_alternative(alt)
@@ -104,10 +109,19 @@ def scrub_bundle(
     start = len(texts) // 2 if start is None else start
     if not 0 <= start < len(texts):
         raise ValueError(f"start wanted a position from 0 to {len(texts) - 1}, given {start}")
-    pictures, size, width = _packed(frames, width)
+    images, width = _images(frames, width)
+    pictures = [_webp(image) for image in images] if lossy else _packed(images)
     encoded = [b64encode(picture).decode() for picture in pictures]
+    if (total := sum(map(len, encoded))) > SIZE_LIMIT:
+        raise ValueError(
+            f"scrub wanted pictures of at most {SIZE_LIMIT / 1e6:.0f} MB together, given "
+            f"{total / 1e6:.1f} MB: show fewer positions, or draw smaller pictures"
+        )
+    kind = "webp" if lossy else "png"
+    size = images[0].size
     page = _PAGE.format(
         title=html.escape(name),
+        kind=kind,
         width=width,
         rendering="auto" if hasattr(frames[0], "savefig") else "pixelated",
         first=encoded[start],
@@ -125,7 +139,7 @@ def scrub_bundle(
     outside = (
         f'<div class="medtutor-scrub" style="container-type:inline-size;max-width:{width + 16}px">'
         f"<style>{_ON_PAPER}</style><figure><img "
-        f'src="data:image/png;base64,{encoded[start]}" alt="{html.escape(alt)}" '
+        f'src="data:image/{kind};base64,{encoded[start]}" alt="{html.escape(alt)}" '
         f'style="width:{width}px;max-width:100%"><figcaption>{html.escape(name)}: '
         f"{html.escape(texts[start])}</figcaption></figure>"
         f'<iframe sandbox="allow-scripts" title="{html.escape(f"{name}: {alt}")}" '
@@ -135,13 +149,13 @@ def scrub_bundle(
     said = "\n".join(f"  {text}" for text in texts)
     return {
         "text/html": outside,
-        "image/png": encoded[start],
+        "image/png": b64encode(_png(images[start])).decode() if lossy else encoded[start],
         "text/plain": f"[slider over {len(texts)} pictures] {alt}\n{name}:\n{said}",
     }
 
 
-def _packed(frames: Sequence[Any], width: int) -> tuple[list[bytes], tuple[int, int], int]:
-    """Pictures as PNG with as many shades as `SIZE_AIM` allows, their size, and CSS width."""
+def _images(frames: Sequence[Any], width: int) -> tuple[list[Any], int]:
+    """Pictures as colour images of one size, and their width in CSS pixels."""
     from PIL import Image
 
     images = []
@@ -154,17 +168,17 @@ def _packed(frames: Sequence[Any], width: int) -> tuple[list[bytes], tuple[int, 
     sizes = {image.size for image in images}
     if len(sizes) > 1:
         raise ValueError(f"scrub wanted pictures of one size, given {sorted(sizes)} (W, H)")
+    return images, width
+
+
+def _packed(images: Sequence[Any]) -> list[bytes]:
+    """Pictures as PNG with as many shades as `SIZE_AIM` allows."""
     for shades in (256, 128, 64, 32):
         pictures = [_png(image.quantize(shades)) for image in images]
         total = sum(len(picture) for picture in pictures) * 4 // 3
         if total <= SIZE_AIM:
             break
-    if total > SIZE_LIMIT:
-        raise ValueError(
-            f"scrub wanted pictures of at most {SIZE_LIMIT / 1e6:.0f} MB together, given "
-            f"{total / 1e6:.1f} MB: show fewer positions, or draw smaller pictures"
-        )
-    return pictures, images[0].size, width
+    return pictures
 
 
 def _pixels(frame: Any) -> Any:
@@ -180,6 +194,12 @@ def _pixels(frame: Any) -> Any:
             f"{array.dtype} from {values.min():g} to {values.max():g}: rescale it first"
         )
     return np.round(values * 255).astype(np.uint8)
+
+
+def _webp(image: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="webp", quality=92)
+    return buffer.getvalue()
 
 
 def _png(image: Any) -> bytes:

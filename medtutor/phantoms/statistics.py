@@ -251,6 +251,25 @@ def in_words(real: np.ndarray, made: np.ndarray, distance: float, chance: float)
     return f"{strength or ('far apart:' if distance > APART else '')} {how}".strip()
 
 
+def reduced(image: np.ndarray, mask: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image and mask with a longer side of `side` pixels, smoothed first; in both all is kept.
+
+    A pixel of the result is in the mask where more than half of what it stands for is.
+
+    Args:
+        image: (C, H, W).
+        mask: (H, W), above 0 in the region.
+        side: of the result, in pixels.
+    """
+    from skimage.transform import resize
+
+    share = side / max(mask.shape)
+    shape = tuple(max(1, round(share * n)) for n in mask.shape)
+    small = resize(np.asarray(image, float), (len(image), *shape), anti_aliasing=share < 1)
+    cover = resize((np.asarray(mask) > 0).astype(float), shape, anti_aliasing=share < 1)
+    return small, cover > 0.5
+
+
 def table(rows: list[Mapping[str, float]]) -> pd.DataFrame:
     """Numbers of several images, a row an image."""
     return pd.DataFrame([dict(row) for row in rows])

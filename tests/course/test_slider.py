@@ -80,6 +80,22 @@ def test_large_pictures_lose_shades_before_they_lose_readers():
     assert len(few["text/html"]) < SIZE_AIM
 
 
+def test_photographs_keep_their_shades_and_need_fewer_bytes():
+    rng = np.random.default_rng(0)
+    grain = 0.05 * rng.standard_normal((6, 200, 200, 1))
+    photographs = (np.linspace(0.2, 0.8, 600).reshape(200, 1, 3) + grain).clip(0, 1)
+    said = [f"picture {n}" for n in range(6)]
+    exact, lossy = (scrub_bundle(photographs, said, ALT, lossy=loss) for loss in (False, True))
+    assert "data:image/webp;base64," in lossy["text/html"]
+    assert "data:image/png" not in lossy["text/html"]
+    assert len(lossy["text/html"]) < 0.7 * len(exact["text/html"])
+    (first,) = re.findall(r'src="data:image/webp;base64,([^"]+)" alt', lossy["text/html"])
+    seen = np.asarray(Image.open(io.BytesIO(b64decode(first))).convert("RGB")) / 255
+    assert np.abs(seen.mean(2) - photographs[3].mean(2)).mean() < 0.02
+    still = Image.open(io.BytesIO(b64decode(lossy["image/png"])))
+    assert still.format == "PNG" and len(still.getcolors(2**24)) > 256
+
+
 def test_errors():
     with pytest.raises(ValueError, match="given 3 pictures, 2 labels"):
         scrub_bundle(FRAMES, TEXTS[:2], ALT)
