@@ -30,7 +30,10 @@ def write_sheet(opened: LabelledSet[Any], to: Path, count: int = 12) -> Path:
     for axis, name in zip(axes, names, strict=False):
         case = opened.case(name)
         image, mask = plane(case)
-        axis.imshow(image, cmap="gray", interpolation="nearest")
+        if image.size:
+            axis.imshow(image, cmap="gray", interpolation="nearest")
+        else:  # known from a table only
+            axis.text(0.5, 0.5, "no image here", ha="center", va="center", fontsize=7)
         for number, value in enumerate(np.unique(mask[mask > 0]) if mask is not None else ()):
             colour = COLOURS[number % len(COLOURS)]
             inside = np.pad(mask == value, 1).astype(float)

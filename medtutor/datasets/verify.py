@@ -62,16 +62,19 @@ def _cases(about: Facts) -> list[Line]:
         lines.append(Line("ok", f"{len(opened)} cases, the whole set"))
     else:
         lines.append(Line("note", f"{len(opened)} cases of {about.cases}: a part of the set"))
-    wrong = []
+    wrong, without = [], 0
     for name in tqdm(opened.ids, desc="cases", leave=False, disable=None):
         try:
             case = opened.case(name)
         except DatasetDamaged as error:
             wrong.append(Line("wrong", str(error)))
             continue
+        without += not case.image.size
         if not np.isfinite(case.image).all():
             wrong.append(Line("wrong", f"{name}: values that are NaN or infinite"))
         if case.mask is not None and case.mask.shape != case.image.shape[1:]:
             wrong.append(Line("wrong", f"{name}: mask {case.mask.shape}, image {case.image.shape}"))
+    if without:
+        lines.append(Line("note", f"{without} of {len(opened)} cases have no image here"))
     counts = ", ".join(f"{n} {kind}" for kind, n in opened.class_counts().items())
     return lines + (wrong or [Line("ok", f"all cases read; {counts}")])

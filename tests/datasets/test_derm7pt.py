@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from medtutor.datasets import DatasetDamaged, Derm7pt
+from medtutor.datasets import DatasetDamaged, Derm7pt, facts
 from medtutor.datasets.labelled_set import open_set
 from medtutor.datasets.seven_points import CRITERIA, DIAGNOSES, LABELS, POINTS, grouped, points
+from medtutor.datasets.sheet import write_sheet
+from medtutor.datasets.verify import examine
 
 from .conftest import write_picture
 
@@ -187,3 +189,12 @@ def test_real_tables(real_data):
     assert scoring.tolist() == [230, 195, 71, 305, 251, 448, 253]
     assert sum(row["clinical"] is None for row in cases.table) == 9
     assert cases.facts.licence in repr(cases) and cases.facts.citation in repr(cases)
+
+
+def test_verify_and_show_say_what_is_absent(tables, monkeypatch, tmp_path):
+    monkeypatch.setattr("medtutor.datasets.verify.folder", lambda name: tables)
+    monkeypatch.setattr("medtutor.datasets.labelled_set.folder", lambda name: tables)
+    said = [f"{line.state}: {line.text}" for line in examine(facts("derm7pt"))]
+    assert "note: 20 of 20 cases have no image here" in said
+    assert not [line for line in said if line.startswith("wrong")]
+    assert write_sheet(Derm7pt(tables), tmp_path / "sheet.png").stat().st_size > 1000
