@@ -1,6 +1,6 @@
 """Put EXACT09 in its place.
 
-Licence: for the challenge; no redistribution.
+Licence: no copying or redistribution without the organisers' permission; cite the article.
 Images of people, released without names for research and teaching; do not try to find out
 who they are.
 Cite: Lo et al., Extraction of airways from CT (EXACT'09), IEEE TMI 31(11), 2012, 2093-2107.

@@ -1,6 +1,6 @@
 """Put ISLES 2022 in its place.
 
-Licence: CC BY 4.0 as recalled; the archive holds a LICENSE file: look before you pass it on.
+Licence: CC BY 4.0 (as three public programs quote the data's page); cite the article.
 Images of people, released without names for research and teaching; do not try to find out
 who they are.
 Cite: Hernandez Petzsche et al., ISLES 2022: a multi-center magnetic resonance imaging stroke
