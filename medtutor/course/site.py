@@ -19,6 +19,7 @@ from medtutor.course.ledger.scoreboard import believed, scoreboard_page
 from medtutor.course.pages.api_reference import write_reference
 from medtutor.course.pages.benchmark_page import with_benchmarks
 from medtutor.course.pages.benchmark_rows import read_rows
+from medtutor.course.pages.data_page import with_data_sets
 from medtutor.course.pages.site_html import broken_links, finish_pages, outside_requests
 from medtutor.course.pages.site_notebooks import appendix_page, find_execution, page_notebook
 from medtutor.course.pages.site_pages import contents, read_entries, status_page, with_tables
@@ -83,6 +84,13 @@ def stage(
         rows = read_rows(repository() / "benchmarks" / "results")
         text = with_benchmarks(speed.read_text(encoding="utf-8"), rows, modules)
         speed.write_text(text, encoding="utf-8")
+    data = work / "data.md"
+    if data.is_file():
+        from medtutor.datasets.registry import all_facts
+
+        text = data.read_text(encoding="utf-8")
+        text = with_data_sets(text, all_facts(), chapters, set(executions))
+        data.write_text(text, encoding="utf-8")
     toc = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
     text = yaml.safe_dump(contents(toc, entries), sort_keys=False)
     (work / "_toc.yml").write_text(text, encoding="utf-8")
