@@ -1,6 +1,7 @@
 """Put ISLES 2022 in its place.
 
-Licence: CC BY 4.0 (as three public programs quote the data's page); cite the article.
+Licence: CC BY 4.0 as public programs quote the data's page, CC BY-SA 4.0 as the
+organisers' repository says: pass derived volumes on under the latter; cite the article.
 Images of people, released without names for research and teaching; do not try to find out
 who they are.
 Cite: Hernandez Petzsche et al., ISLES 2022: a multi-center magnetic resonance imaging stroke

@@ -36,8 +36,8 @@ class Exact09(LabelledSet[Case]):
     absent is passed over, one that is there must be whole.
 
     The reference stays with the organisers, so there are no masks; your own, or another group's,
-    are taken from ``airways/CASE01.nii.gz``. Tested on made files, not on the scans; that cases 1
-    to 20 are the training set is from memory.
+    are taken from ``airways/CASE01.nii.gz``. Tested on made files, not on the scans. That cases 1
+    to 20 are the training set is from memory, and the two folders, where they are there, decide.
 
     Args:
         root: the folder that holds the cases; found through ``$MEDTUTOR_DATA`` by default.
@@ -51,7 +51,9 @@ class Exact09(LabelledSet[Case]):
 
     def _open(self) -> None:
         self._files: dict[str, Path] = {}
-        for place in (self.root, *(self.root / part for part in ("Training", "Testing"))):
+        self.official = {f"CASE{k:02}": part for part, cases in PARTS.items() for k in cases}
+        for folder, part in ((".", None), ("Training", "train"), ("Testing", "test")):
+            place = self.root / folder
             for path in sorted(place.iterdir()) if place.is_dir() else ():
                 match = NAME.fullmatch(path.name)
                 if match and path.is_dir() == (match[2] is None):
@@ -59,8 +61,8 @@ class Exact09(LabelledSet[Case]):
                     if case in self._files:
                         self.damaged(path, f"is here twice, also {self._files[case]}")
                     self._files[case] = path
+                    self.official[case] = part or self.official.get(case, "train")
         self.ids = sorted(self._files)
-        self.official = {f"CASE{k:02}": part for part, cases in PARTS.items() for k in cases}
         for part, cases in PARTS.items():
             here = [name for name in self.ids if self.official.get(name) == part]
             if here and len(here) != len(cases):

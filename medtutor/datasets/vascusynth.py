@@ -73,8 +73,9 @@ class VascuSynth(LabelledSet[Case]):
     def nodes(self, name: str) -> list[dict[str, Any]]:
         """The nodes of a tree, as the owner's MATLAB file holds them.
 
-        Each has ``type`` (``bif`` for a bifurcation) and ``coord``, three numbers in the order
-        x, y, z of the volume's file; what else it has is given as it is.
+        Each has ``type`` (``bif`` for a bifurcation) and ``coord``, three numbers; what else it
+        has is given as it is. In which order of axes they stand, and whether they count from 0 or
+        1, was not stated where the format was read: hold them against the volume.
 
         Args:
             name: id of the tree.
