@@ -16,12 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
 from medtutor.datasets.case import Case
-from medtutor.datasets.pictures import PictureSet, read_picture, squared
+from medtutor.datasets.classified import ClassifiedSet
+from medtutor.datasets.pictures import read_picture, squared
 from medtutor.datasets.scan import Arrays
 
 FINDINGS = (
@@ -61,7 +62,7 @@ class Row(NamedTuple):
     """Width and height in pixels before the owner made it 1024 x 1024, and mm a pixel in x, y."""
 
 
-class ChestXray8(PictureSet):
+class ChestXray8(ClassifiedSet):
     """Images (1, 1024, 1024) with findings mined from reports; 880 of them have boxes.
 
     An image can have several findings: ``metadata["findings"]`` names them, the class only says
@@ -149,7 +150,7 @@ class ChestXray8(PictureSet):
 
     def _labels(self, path: Path) -> dict[str, Row]:
         rows: dict[str, Row] = {}
-        once: dict[tuple, tuple] = {}  # equal values share their memory
+        once: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # equal values share their memory
         for name, said, _, patient, age, sex, view, *original in self._lines(path, 11):
             findings = tuple(sorted(said.split("|"))) if said != NOTHING else ()
             if unknown := set(findings) - set(FINDINGS):
@@ -197,7 +198,7 @@ class ChestXray8(PictureSet):
         return {name: divided[name] for name in self.ids if name in divided}
 
     @cached_property
-    def groups(self) -> dict[str, int]:  # type: ignore[override]
+    def groups(self) -> dict[str, int]:
         """Id -> patient."""
         return {name: int(name[:8]) for name in self.ids}
 
@@ -240,6 +241,8 @@ class ChestXray8(PictureSet):
         Returns:
             images (N, 1, size, size) float32, masks (N, size, size) int64, ids.
         """
+        if size < 1:
+            raise ValueError(f"size wants a whole number > 0, given {size}")
         names = self.with_boxes if ids is None else list(ids)
         if not names:
             raise ValueError(f"no image with a box is here; name some in ids, or {BOXES_HINT}")

@@ -52,4 +52,4 @@ class Drive(FundusSet):
         self._vessels |= first
         self._second |= second
         self._fields |= fields
-        self.official |= dict.fromkeys(images, split)
+        self.official = {**self.official, **dict.fromkeys(images, split)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,6 +9,7 @@ from typing import Any, ClassVar
 from medtutor.datasets.case import Case
 from medtutor.datasets.instances import merged, read_instances
 from medtutor.datasets.pictures import PictureSet, files_by_stem, read_picture
+from medtutor.datasets.tables import read_table
 
 
 class Dsb2018(PictureSet):
@@ -66,10 +66,12 @@ class Dsb2018(PictureSet):
             self.damaged(
                 self.root / "labels", f"images and maps do not pair; alone: {', '.join(alone[:5])}"
             )
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = {row["id"]: row for row in csv.DictReader(file)}
+        wanted = ("id", "original_id", "stain_group", "n_nuclei")
+        rows = {row["id"]: row for row in read_table(table, wanted, self.fix)}
         if alone := sorted(set(self._images) ^ set(rows)):
             self.damaged(table, f"rows and images do not pair; alone: {', '.join(alone[:5])}")
+        if odd := [name for name, row in rows.items() if not row["n_nuclei"].isdigit()]:
+            self.damaged(table, f"{odd[0]}: n_nuclei wanted as a whole number")
         self._rows = {
             name: {
                 "nuclei": int(row["n_nuclei"]),

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from medtutor.datasets.case import Case
+from medtutor.datasets.classified import ClassifiedSet
 from medtutor.datasets.instances import parted, read_instances
 from medtutor.datasets.labelled_set import natural
-from medtutor.datasets.pictures import PictureSet, files_by_stem, read_mask, read_picture
+from medtutor.datasets.pictures import files_by_stem, read_mask, read_picture
 
 MICRONS = 0.62005  # a pixel's side, as glas.grand-challenge.org/Dataset states it
 SPECK = 100  # pixels; pieces of JPEG masks have 25 at most or 668 at least in the copy seen
@@ -25,7 +26,7 @@ class Row(NamedTuple):
     """Healthy, adenomatous, or how well a tumour is differentiated."""
 
 
-class Glas(PictureSet):
+class Glas(ClassifiedSet):
     """Images with their glands numbered: the official folder of BMP files, or a reduced copy.
 
     The owner divides into train, test A and test B, which ``splits()`` follows (A and B together
@@ -69,10 +70,10 @@ class Glas(PictureSet):
                 wanted = " or ".join(f"{part}_1" for part in self.parts)
                 self.damaged(self._images[name], f"a name as {wanted} wanted")
             found[self._part(name)] += 1
-        for part, wanted in self.parts.items():
-            if self._numbered and found[part] not in (0, wanted):
+        for part, count in self.parts.items():
+            if self._numbered and found[part] not in (0, count):
                 self.damaged(
-                    self.root, f"{wanted} images {part}_1, ... wanted, found {found[part]}"
+                    self.root, f"{count} images {part}_1, ... wanted, found {found[part]}"
                 )
 
     def _table(self, path: Path) -> dict[str, Row]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from typing import ClassVar
 
+from medtutor.datasets.classified import ClassifiedSet
 from medtutor.datasets.fundus import FundusSet
 from medtutor.datasets.pictures import files_by_stem
+from medtutor.datasets.tables import read_table
 
 ENDINGS = (".jpg", ".png", ".tif", ".tiff")
 
 
-class Hrf(FundusSet):
+class Hrf(FundusSet, ClassifiedSet):
     """45 photographs, fifteen a class: the official folders, or a reduced copy with index.csv.
 
     Official: ``images/01_h.jpg`` (or .JPG), ``manual1/01_h.tif``, ``mask/01_h_mask.tif``, with
@@ -56,10 +57,11 @@ class Hrf(FundusSet):
     def _as_in_the_index(self) -> None:
         """The reduced copy has a row for each photograph."""
         table = self.root / "index.csv"
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = {row["id"]: row["group"].replace("_", " ") for row in csv.DictReader(file)}
+        lines = read_table(table, ("id", "group"), self.fix)
+        rows = {line["id"]: line["group"].replace("_", " ") for line in lines}
         if alone := sorted(set(rows) ^ set(self.ids)):
             self.damaged(table, f"rows and photographs do not pair; alone: {', '.join(alone[:5])}")
         for name, group in rows.items():
-            if group != (wanted := self.classes[self.labels[name]]):
+            wanted = self.classes[self.endings.index(name.rpartition("_")[2])]
+            if group != wanted:
                 self.damaged(table, f"{name}: {wanted} wanted by its name, found {group!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def merged(paths: Sequence[Path], what_to_do: str, shape: Sequence[int]) -> NDAr
     return numbers
 
 
-def parted(mask: NDArray, smallest: int = 1) -> NDArray[np.int64]:
+def parted(mask: NDArray[Any], smallest: int = 1) -> NDArray[np.int64]:
     """The connected pieces of a mask, numbered; touching objects stay one piece.
 
     Pixels that touch at an edge or a corner are connected.
@@ -80,4 +81,4 @@ def parted(mask: NDArray, smallest: int = 1) -> NDArray[np.int64]:
     kept = np.flatnonzero(sizes >= smallest)
     new = np.zeros(count + 1, np.int64)
     new[kept[kept > 0]] = np.arange(1, (kept > 0).sum() + 1)
-    return new[pieces]
+    return np.asarray(new[pieces])

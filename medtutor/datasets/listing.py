@@ -124,7 +124,7 @@ def _short_title(title: str, room: int) -> str:
     """The title, or what follows its first words where it is too long, cut between words."""
     if len(title) > room:
         title = re.split(": |, ", title, maxsplit=1)[-1]
-    return textwrap.shorten(title, room, placeholder=" ...")
+    return textwrap.shorten(title, room, placeholder=" ...", break_on_hyphens=False)
 
 
 def _row(about: Facts, place: Any) -> dict[str, Any]:

@@ -80,6 +80,9 @@ def test_boxes_are_in_pixels_of_the_image(chests):
     assert ids == images.with_boxes and pictures.shape == (2, 1, 64, 64)
     assert masks[1].sum() == 32 * 4 + 4 * 4 and masks[1, 8:12, 16:48].all()
     assert images.arrays(8, ["00000001_000"]).labels.sum() == 0
+    assert images.labelled(8, ["00000003_000", "00000001_000"]).labels.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="size wants a whole number"):
+        images.arrays(0)
 
 
 def test_divisions_go_by_patient(chests):

@@ -57,6 +57,8 @@ def test_hrf(hrf):
     assert field.dtype == bool and field.shape == (30, 47) and field.sum() == 36 * 30
     parts = photographs.splits(seed=0)
     assert [len(part) for part in parts] == [9, 3, 3]  # classes in alike shares
+    images, labels, ids = photographs.labelled(16, ["01_h", "01_g"])
+    assert images.shape == (2, 3, 16, 16) and labels.tolist() == [0, 2] and len(ids) == 2
 
 
 def test_hrf_one_class_alone(hrf):

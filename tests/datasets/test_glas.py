@@ -75,6 +75,7 @@ def test_a_part_that_is_absent_is_passed_over(glas):
 def test_arrays_keep_the_numbers(glas):
     _, masks, ids = Glas(glas).arrays(60, ["train_1"])
     assert ids == ["train_1"] and set(np.unique(masks)) == {0, 1, 2, 3}
+    assert Glas(glas).labelled(8).images.shape == (16, 3, 8, 8)
 
 
 def test_reduced_copy_has_pieces_for_glands(reduced):
