@@ -138,9 +138,10 @@ def render_dermoscopy(
 def render_clinical(factors: pd.DataFrame, *, size: Sequence[int] = (64, 64)) -> ClinicalViews:
     """Photograph the same lesions without a dermatoscope.
 
-    The same skin to the last hair, in a field about twice as wide. Without contact and polarisers the
-    surface scatters before the depth is seen: deep pigment counts for half, gloss and side light
-    show elevation, and the view is tilted (`dermoscopy_camera.from_afar`). No ruler, no bubbles.
+    The same skin to the last hair, in a field about twice as wide. Without contact and polarisers
+    the surface scatters before the depth is seen: deep pigment counts for half, gloss and side
+    light show elevation, and the view is tilted (`dermoscopy_camera.from_afar`). No ruler, no
+    bubbles.
 
     Args:
         factors: of `draw_dermoscopy`.

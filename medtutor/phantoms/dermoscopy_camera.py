@@ -89,7 +89,7 @@ def from_afar(
     The lesion is raised by its elevation, lit from the side (Lambert's cosine) and glossy
     (Blinn-Phong), all of the surface returns a share of white light (Fresnel), and the skin is
     tilted: its point (x, y), y along the tilt, is seen at (x, y) / (1 - t y), and what is nearer
-    is larger; then all is enlarged by 1 / (1 - sqrt(2) t), so that nothing is seen that is not there.
+    is larger; then all is enlarged by 1 / (1 - sqrt(2) t), so that the corners stay in the field.
 
     Args:
         light: (N, 3, H, W) from below the surface.
@@ -112,8 +112,9 @@ def from_afar(
     halfway = toward + np.array([0, 0, 1], np.float32)[:, None, None, None]
     halfway = halfway / np.sqrt((halfway**2).sum(0))
     gloss = np.clip((halfway[2] - gx * halfway[0] - gy * halfway[1]) / norm, 0, 1) ** 30
-    across = (grid.x[:, None, :] * toward[0] + grid.y[:, :, None] * toward[1]) / grid.x.max()
-    shade = (np.clip(cosine / toward[2], 0.3, 1.5) * (1 - 0.35 * across))[:, None]
+    across = grid.x[:, None, :] * toward[0] + grid.y[:, :, None] * toward[1]
+    across /= np.abs(across).max((1, 2), keepdims=True)
+    shade = (np.clip(cosine / toward[2], 0.3, 1.5) * (1 - 0.25 * across))[:, None]
     seen = light * shade + (0.03 + column("glare") * 0.5 * gloss)[:, None]
     return _tilted(seen, mask, factors, grid)
 
@@ -199,8 +200,9 @@ def _ruler(factors: pd.DataFrame, grid: Grid, half: np.ndarray) -> np.ndarray:
 
     def bar(distance: np.ndarray, width: float) -> np.ndarray:
         r = width / 2 / pixel
+        thin = np.minimum(r, 0.5)
         share = np.clip(r - np.abs(distance) / pixel + 0.5, 0, 1)
-        return share * np.minimum(1, 2 * r / (r + 0.5) ** 2)
+        return share * (2 * thin / (thin + 0.5) ** 2)
 
     nearest = np.round(along)
     long = np.where(nearest % 5 == 0, np.float32(1.1), np.float32(0.6))

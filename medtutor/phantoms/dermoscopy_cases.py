@@ -81,7 +81,7 @@ AGE_RANGE = (5.0, 95.0)
 SIGNS: dict[str, tuple[tuple[float, float], ...]] = {
     "diameter_mm": ((1.80, .50), (1.70, .50), (2.00, .50), (1.75, .50), (2.00, .50)),
     "irregularity": ((-2.15, .45), (-2.35, .45), (-2.05, .45), (-2.3, .45), (-2.2, .45)),
-    "melanin": ((-3.0, .7), (-2.1, .65), (-1.85, .65), (-2.4, .8), (-2.1, .65)),
+    "melanin": ((-3.2, .8), (-2.3, .75), (-2.0, .75), (-2.6, .85), (-2.3, .75)),
     "blood": ((-4.5, .6), (-5.3, .6), (-5.1, .7), (-4.9, 1.0), (-5.3, .7)),
     "border_mm": ((0.3, .5), (0.2, .5), (0.0, .5), (0.3, .5), (-0.2, .5)),
     "unevenness": ((-0.9, .5), (-1.1, .5), (-0.8, .5), (-1.1, .5), (-0.9, .5)),
@@ -98,7 +98,7 @@ VESSEL_KINDS = (
 )  # fmt: skip
 CORRELATION = 0.05
 """r, the share of variance that atypia gives to a criterion's hidden scale within a diagnosis.
-Small: in derm7pt's table rank correlations between criteria within nevus or melanoma average 0.02."""
+Small: in derm7pt's table rank correlations of criteria within nevus and melanoma average 0.02."""
 COLUMNS = (*CRITERIA, *SIGNS, "vessel_kind", "age", "sex", "site", "elevation")
 """What depends on the diagnosis; everything else in the factors does not."""
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
@@ -179,10 +179,9 @@ def diagnosis_probabilities(
         beside = np.zeros((len(factors), len(_NODES)))  # log P(. | y, a)
         for name in given:
             if name in CRITERIA:
-                edges = _cuts(np.array(FREQUENCIES[name][y]))
-                low, high = (edges[factors[name].to_numpy(int) + side, None] for side in (0, 1))
-                low, high = ((end - shared * _NODES) / own for end in (low, high))
-                beside += _log_between(low, high)
+                cuts = _cuts(np.array(FREQUENCIES[name][y]))[:, None]
+                ends = (cuts - shared * _NODES) / own  # (L + 1, 41)
+                beside += _log_between(ends[:-1], ends[1:])[factors[name].to_numpy(int)]
             elif name in SIGNS:
                 z = (_transformed(name, factors[name]) - SIGNS[name][y][0]) / SIGNS[name][y][1]
                 part = own if name in WITH_ATYPIA else 1.0

@@ -120,7 +120,7 @@ def draw_dermoscopy(
         `CRITERIA` the place of its level. Lengths are in mm, x to the right and y down from the
         middle of the field, angles in radian, `..._far` and `..._size` fractions of the lesion's
         (ruler, sticker and corners: the field's) radius, melanin and blood volume fractions;
-        `bend` in mm across per mm along squared, times the radius; `hair`, `ruler`, `bubbles`,
+        `bend` is the height of the lesion's waves in radii; `hair`, `ruler`, `bubbles`,
         `sticker` and `corners` 0 or 1. `TEXTURES` are seeds.
 
     Raises:
@@ -201,14 +201,14 @@ def _looks(
     room = np.maximum(domain.field_mm / 2 - 1.3 * radius, 0)
     angles = {name: 2 * np.pi * u[name] for name in _LOOKS if name.endswith("angle")}
     return angles | wobble | {
-        "aspect": np.where(bent, between("aspect", 1.7, 2.1), 1 + 0.9 * u["aspect"] ** 1.5),
-        "bend": np.where(bent, between("bend", 0.75, 1.0), 0.0),
+        "aspect": np.where(bent, between("aspect", 1.7, 2.2), 1 + 0.9 * u["aspect"] ** 1.5),
+        "bend": np.where(bent, between("bend", 0.52, 0.70), 0.0),
         "star_shaped": ~bent,
         "centre_x_mm": np.clip(1.0 * z["centre_x_mm"], -room, room),
         "centre_y_mm": np.clip(1.0 * z["centre_y_mm"], -room, room),
         "skin_melanin": np.minimum(domain.skin_melanin * np.exp(0.45 * z["skin_melanin"]), 0.45),
         "skin_blood": 0.0045 * np.exp(0.5 * z["skin_blood"]),
-        "mottling": 0.13 * np.exp(0.4 * z["mottling"]),
+        "mottling": 0.18 * np.exp(0.4 * z["mottling"]),
         "freckles": u["freckles"] ** 2 * cases["age"].to_numpy() / 95,
         "network_mm": between("network_mm", 0.8, 1.1),
         "blotch_far": between("blotch_far", 0.25, 0.55), "veil_far": between("veil_far", 0.1, 0.45),

@@ -14,6 +14,7 @@ import pandas as pd
 from medtutor.phantoms.dermoscopy_scenes import ORDERS
 
 _FRAME = ("centre_x_mm", "centre_y_mm", "angle", "aspect", "bend", "diameter_mm")
+WAVES = np.float32(1.5 * np.pi)
 ANGLES = 360
 """Directions in which an outline is tabulated; between them it is linear."""
 
@@ -46,7 +47,7 @@ class Lesion:
     `outline` (N, ANGLES) is r(t) in mm for each of `ANGLES` directions. In the own frame (u, v) the
     lesion is r < r(t). On the skin it is stretched, bent and turned:
 
-        along = u sqrt(q),  across = v / sqrt(q) - b (along^2 / R - 0.3 q R),
+        along = u sqrt(q),  across = v / sqrt(q) - b R sin(3 pi/2 u / R),
 
     q `aspect`, b `bend`, R half of `diameter_mm`, along and across at `angle` to the skin's axes.
     None of this changes the area, pi R^2. With b = 0 the outline is star-shaped about the centre.
@@ -66,9 +67,11 @@ class Lesion:
         dy = grid.y[:, :, None] - column("centre_y_mm")
         cos, sin = np.cos(column("angle")), np.sin(column("angle"))
         q, b, radius = column("aspect"), column("bend"), column("diameter_mm") / 2
-        along = cos * dx + sin * dy
-        across = cos * dy - sin * dx + b * (along**2 / radius - 0.3 * q * radius)
-        u, v = along / np.sqrt(q), across * np.sqrt(q)
+        u = (cos * dx + sin * dy) / np.sqrt(q)
+        across = cos * dy - sin * dx
+        if b.any():
+            across += b * radius * np.sin(WAVES * u / radius)
+        v = across * np.sqrt(q)
         turn = np.arctan2(v, u) * np.float32(ANGLES / (2 * np.pi)) % ANGLES
         distance = np.hypot(u, v)
         out = self.at_direction(self.outline, turn)
@@ -91,8 +94,9 @@ class Lesion:
         angle = turn * (2 * np.pi / ANGLES)
         column = {name: self.factors[name].to_numpy()[:, None] for name in _FRAME}.__getitem__
         q, b, radius = column("aspect"), column("bend"), column("diameter_mm") / 2
-        along = r * np.cos(angle) * np.sqrt(q)
-        across = r * np.sin(angle) / np.sqrt(q) - b * (along**2 / radius - 0.3 * q * radius)
+        u = r * np.cos(angle)
+        along = u * np.sqrt(q)
+        across = r * np.sin(angle) / np.sqrt(q) - b * radius * np.sin(WAVES * u / radius)
         cos, sin = np.cos(column("angle")), np.sin(column("angle"))
         return (column("centre_x_mm") + cos * along - sin * across,
                 column("centre_y_mm") + sin * along + cos * across)  # fmt: skip
@@ -149,8 +153,8 @@ def strokes(
     """Share of each pixel covered by round-ended strokes, (N, H, W) float32; dots where ends meet.
 
     A ramp one pixel wide around the edge; a stroke thinner than a pixel keeps its area: at distance
-    d from its middle line it covers min(1, 2 r / (r + 1/2)^2) clip(r - d + 1/2, 0, 1), which
-    integrates to its width 2 r. Where strokes cross the larger share counts.
+    d from its middle line it covers clip(r - d + 1/2, 0, 1), times 2 r / (r + 1/2)^2 where
+    r < 1/2, which integrates to its width 2 r. Where strokes cross the larger share counts.
 
     Args:
         image: (M,) the image each stroke lies in.
@@ -185,7 +189,8 @@ def strokes(
         along = np.clip((px * ex + py * ey) / np.maximum(ex**2 + ey**2, 1e-9), 0, 1)
         distance = np.hypot(px - along * ex, py - along * ey)
         rr = r[some].astype(np.float32)[:, None, None]
-        share = np.clip(rr - distance + 0.5, 0, 1) * np.minimum(1, 2 * rr / (rr + 0.5) ** 2)
+        thin = np.minimum(rr, 0.5)
+        share = np.clip(rr - distance + 0.5, 0, 1) * (2 * thin / (thin + 0.5) ** 2)
         inside = (x >= 0)[:, None, :] & (x < width)[:, None, :]
         inside = inside & ((y >= 0) & (y < height))[:, :, None] & (share > 0)
         place = (image[some][:, None, None] * height + y[:, :, None]) * width + x[:, None, :]

@@ -90,7 +90,7 @@ def tissue(factors: pd.DataFrame, grid: Grid) -> Tissue:
     # Healthy skin, and all together.
     freckle = column("freckles") * _smooth(0.6 * (skin[1] + 0.5 * skin[2] - 0.9)) * (share > 1)
     own = column("skin_melanin")
-    patchy = 0.2 * np.sqrt(np.minimum(0.025 / own, 1))  # dark skin is more even
+    patchy = 0.3 * np.sqrt(np.minimum(0.025 / own, 1))  # dark skin is more even
     healthy = own * np.exp(patchy * (skin[1] + 0.7 * skin[2])) + 0.10 * freckle
     mottled = column("skin_blood") * np.exp(column("mottling") * (skin[0] + 0.7 * skin[3]))
     scale = np.clip(column("keratin") * (0.1 + 0.35 * middle[3] + 0.25 * fine[1]), 0, 0.6)
