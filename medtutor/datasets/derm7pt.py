@@ -178,7 +178,9 @@ class Derm7pt(LabelledSet[TwoViews]):
         if view not in ("dermoscopic", "clinical"):
             raise ValueError(f"view wants dermoscopic or clinical, given {view!r}")
         if not self.has_images:
-            raise ValueError(f"{self.root}: the tables only, no images; ask for release_v0")
+            raise ValueError(
+                f"{self.root}: the tables only, no images; ask for release_v0, then {self.fix}"
+            )
         names = [n for n in self.ids if self._row[n][view]] if ids is None else list(ids)
         if lost := [name for name in names if not self._row[name][view]]:
             raise ValueError(f"{lost[0]} has no {view} view; leave it out of ids")

@@ -10,9 +10,12 @@ import pytest
 
 from medtutor.datasets import DatasetDamaged, MedMnist, MedMnistPlus, facts, npz_images
 from medtutor.datasets import medmnist as module
+from medtutor.datasets.download import FetchFailed
 from medtutor.datasets.finished import write_marker
 from medtutor.datasets.labelled_set import open_set
 from medtutor.datasets.medmnist_members import LARGER, MEMBERS
+from medtutor.datasets.own_copy import own_copy
+from medtutor.datasets.places import look
 from medtutor.datasets.sheet import write_sheet
 
 COUNTS = (8, 4, 6)
@@ -262,7 +265,8 @@ def test_an_altered_copy_is_not_taken_for_the_owners(real_data, monkeypatch):
     assert images.altered == ["pneumoniamnist"] and len(images) == 3882 + 524 + 624
     assert images.class_counts() == {"normal": 757, "pneumonia": 4273}
     assert images[100].image.shape == (1, 28, 28) and 0.1 < images[100].image.mean() < 0.9
-    from medtutor.datasets.places import look
-
     monkeypatch.setenv("MEDTUTOR_DATA", str(real_data.parent))
-    assert look(facts("medmnist")) is None
+    assert look(facts("medmnist")) is None  # its folder has another name
+    for given in (real_data, real_data / "pneumoniamnist.npz"):  # nor is it taken over
+        with pytest.raises(FetchFailed, match="checksum wanted md5:28209eda.*, found md5:f5b994ec"):
+            own_copy(facts("medmnist"), facts("medmnist").files, given)
