@@ -74,7 +74,8 @@ DOMAINS = {
 """Seven domains; the first is the reference."""
 
 _LOOKS = (
-    *(f"wobble_{h}" for h in range(2 * len(ORDERS))), "aspect", "angle", "bend", "not_star",
+    *(f"wobble_{h}" for h in range(2 * len(ORDERS))), "aspect", "angle", "bend", "bend_angle",
+    "not_star",
     "centre_x_mm", "centre_y_mm", "skin_melanin", "skin_blood", "mottling", "freckles",
     "pigment_angle", "network_mm", "network_angle", "blotch_angle", "blotch_far", "veil_angle",
     "veil_far", "veil_size", "regression_angle", "regression_far", "regression_size", "peppering",
@@ -120,8 +121,8 @@ def draw_dermoscopy(
         `CRITERIA` the place of its level. Lengths are in mm, x to the right and y down from the
         middle of the field, angles in radian, `..._far` and `..._size` fractions of the lesion's
         (ruler, sticker and corners: the field's) radius, melanin and blood volume fractions;
-        `bend` is the height of the lesion's waves in radii; `hair`, `ruler`, `bubbles`,
-        `sticker` and `corners` 0 or 1. `TEXTURES` are seeds.
+        `bend` is the height of the lesion's waves in radii, `bend_angle` their phase; `hair`,
+        `ruler`, `bubbles`, `sticker` and `corners` 0 or 1. `TEXTURES` are seeds.
 
     Raises:
         ValueError: an argument out of range.
@@ -202,13 +203,13 @@ def _looks(
     angles = {name: 2 * np.pi * u[name] for name in _LOOKS if name.endswith("angle")}
     return angles | wobble | {
         "aspect": np.where(bent, between("aspect", 1.7, 2.2), 1 + 0.9 * u["aspect"] ** 1.5),
-        "bend": np.where(bent, between("bend", 0.52, 0.70), 0.0),
+        "bend": np.where(bent, between("bend", 0.62, 0.78), 0.0),
         "star_shaped": ~bent,
         "centre_x_mm": np.clip(1.0 * z["centre_x_mm"], -room, room),
         "centre_y_mm": np.clip(1.0 * z["centre_y_mm"], -room, room),
         "skin_melanin": np.minimum(domain.skin_melanin * np.exp(0.45 * z["skin_melanin"]), 0.45),
         "skin_blood": 0.0045 * np.exp(0.5 * z["skin_blood"]),
-        "mottling": 0.18 * np.exp(0.4 * z["mottling"]),
+        "mottling": 0.13 * np.exp(0.4 * z["mottling"]),
         "freckles": u["freckles"] ** 2 * cases["age"].to_numpy() / 95,
         "network_mm": between("network_mm", 0.8, 1.1),
         "blotch_far": between("blotch_far", 0.25, 0.55), "veil_far": between("veil_far", 0.1, 0.45),

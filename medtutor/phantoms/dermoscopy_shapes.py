@@ -13,7 +13,8 @@ import pandas as pd
 
 from medtutor.phantoms.dermoscopy_scenes import ORDERS
 
-_FRAME = ("centre_x_mm", "centre_y_mm", "angle", "aspect", "bend", "diameter_mm")
+_FRAME = ("centre_x_mm", "centre_y_mm", "angle", "aspect", "bend", "bend_angle",
+          "diameter_mm")
 WAVES = np.float32(1.5 * np.pi)
 ANGLES = 360
 """Directions in which an outline is tabulated; between them it is linear."""
@@ -47,10 +48,11 @@ class Lesion:
     `outline` (N, ANGLES) is r(t) in mm for each of `ANGLES` directions. In the own frame (u, v) the
     lesion is r < r(t). On the skin it is stretched, bent and turned:
 
-        along = u sqrt(q),  across = v / sqrt(q) - b R sin(3 pi/2 u / R),
+        along = u sqrt(q),  across = v / sqrt(q) - b R sin(3 pi/2 u / R + p),
 
-    q `aspect`, b `bend`, R half of `diameter_mm`, along and across at `angle` to the skin's axes.
-    None of this changes the area, pi R^2. With b = 0 the outline is star-shaped about the centre.
+    q `aspect`, b `bend`, p `bend_angle`, R half of `diameter_mm`, along and across at `angle` to
+    the skin's axes. None of this changes the area, pi R^2. With b = 0 the outline is star-shaped
+    about the centre.
     """
 
     outline: np.ndarray
@@ -70,7 +72,7 @@ class Lesion:
         u = (cos * dx + sin * dy) / np.sqrt(q)
         across = cos * dy - sin * dx
         if b.any():
-            across += b * radius * np.sin(WAVES * u / radius)
+            across += b * radius * np.sin(WAVES * u / radius + column("bend_angle"))
         v = across * np.sqrt(q)
         turn = np.arctan2(v, u) * np.float32(ANGLES / (2 * np.pi)) % ANGLES
         distance = np.hypot(u, v)
@@ -96,7 +98,8 @@ class Lesion:
         q, b, radius = column("aspect"), column("bend"), column("diameter_mm") / 2
         u = r * np.cos(angle)
         along = u * np.sqrt(q)
-        across = r * np.sin(angle) / np.sqrt(q) - b * radius * np.sin(WAVES * u / radius)
+        wave = np.sin(WAVES * u / radius + column("bend_angle"))
+        across = r * np.sin(angle) / np.sqrt(q) - b * radius * wave
         cos, sin = np.cos(column("angle")), np.sin(column("angle"))
         return (column("centre_x_mm") + cos * along - sin * across,
                 column("centre_y_mm") + sin * along + cos * across)  # fmt: skip

@@ -348,7 +348,8 @@ def test_clinical_view_shows_the_same_from_afar():
 
 @pytest.mark.parametrize("wrong, message", [
     (dict(count=0), "count must be 1"), (dict(count=1, first=-1), "first 0 or more"),
-    (dict(count=1, not_star=2), "not_star is a share"), (dict(count=1, domain="mars"), "one of ref"),
+    (dict(count=1, not_star=2), "not_star is a share"),
+    (dict(count=1, domain="mars"), "one of reference"),
     (dict(count=1, size=(16, 16)), "32 to 1024"), (dict(count=1, size=(64,)), "32 to 1024"),
     (dict(count=1, domain=Domain(hair=1.5)), "hair must be from 0 to 1"),
     (dict(count=1, domain=Domain(noise=-1)), "noise must be 0 or more"),
