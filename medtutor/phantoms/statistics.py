@@ -263,11 +263,16 @@ def reduced(image: np.ndarray, mask: np.ndarray, side: int) -> tuple[np.ndarray,
     """
     from skimage.transform import resize
 
-    share = side / max(mask.shape)
-    shape = tuple(max(1, round(share * n)) for n in mask.shape)
-    small = resize(np.asarray(image, float), (len(image), *shape), anti_aliasing=share < 1)
-    cover = resize((np.asarray(mask) > 0).astype(float), shape, anti_aliasing=share < 1)
-    return small, cover > 0.5
+    image, cover = np.asarray(image, np.float32), (np.asarray(mask) > 0).astype(np.float32)[None]
+    share = side / max(cover.shape)
+    shape = tuple(max(1, round(share * n)) for n in cover.shape[1:])
+    # Whole blocks are averaged first: quick, and the rest is no more than about a halving.
+    block = max(1, int(0.5 / share))
+    image, cover = (_blocks(part, block) for part in (image, cover))
+    small, cover = (
+        resize(part, (len(part), *shape), anti_aliasing=share < 1) for part in (image, cover)
+    )
+    return small, cover[0] > 0.5
 
 
 def table(rows: list[Mapping[str, float]]) -> pd.DataFrame:
@@ -285,6 +290,13 @@ def _grown(mask: np.ndarray, steps: int) -> np.ndarray:
     for step in range(steps):
         mask = binary_dilation(mask, np.ones((3, 3), bool) if step % 2 else None)
     return mask
+
+
+def _blocks(image: np.ndarray, block: int) -> np.ndarray:
+    """(C, H, W) averaged over blocks of pixels; what fills no block at the end is left out."""
+    channels, height, width = len(image), *(n // block for n in image.shape[1:])
+    cut = image[:, : height * block, : width * block]
+    return cut.reshape(channels, height, block, width, block).mean((2, 4))
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from medtutor.phantoms.statistics import (
     in_words,
     irregularity,
     lesion_numbers,
+    reduced,
     region_numbers,
     table,
 )
@@ -161,6 +162,19 @@ def test_errors():
         lesion_numbers(np.zeros((3, 8, 8)), np.zeros((4, 4)))
     with pytest.raises(ValueError, match="wanted an image"):
         region_numbers(np.zeros((2, 8, 8)), np.zeros((8, 8)))
+
+
+@pytest.mark.parametrize("size", [(90, 60), (48, 48), (301, 400), (1200, 900)])
+def test_reduced_keeps_shares_and_colours(size):
+    y, x = np.indices(size) / max(size)
+    mask = (y - 0.35) ** 2 + (x - 0.3) ** 2 < 0.2**2
+    image, small = reduced(coloured(mask, (0.2, 0.4, 0.6), (0.8, 0.7, 0.6)), mask, 48)
+    assert image.shape == (3, *small.shape) and max(small.shape) == 48
+    assert small.shape[0] / small.shape[1] == pytest.approx(size[0] / size[1], abs=0.03)
+    assert small.mean() == pytest.approx(mask.mean(), abs=0.01)
+    assert brightness(image).mean() == pytest.approx(
+        brightness(coloured(mask, (0.2, 0.4, 0.6), (0.8, 0.7, 0.6))).mean(), abs=0.01
+    )
 
 
 def test_table():
