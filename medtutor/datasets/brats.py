@@ -58,12 +58,12 @@ class Brats(LabelledSet[Case]):
     def _open(self) -> None:
         self._files: dict[str, dict[str, Path]] = {}
         self._patients: dict[str, str] = {}
-        self.labels = {}
+        labels: dict[str, int | None] = {}
         for place, inside in self._case_folders():
             case = place.name
             self._files[case] = self._parts(place, inside)
             grade = place.parent.name
-            self.labels[case] = self.classes.index(grade) if grade in self.classes else None
+            labels[case] = self.classes.index(grade) if grade in self.classes else None
             # the last number counts the scans of a patient; in 2020 it counts the cases
             self._patients[case] = case if case.startswith("BraTS20_") else _without_visit(case)
         self.ids = sorted(self._files)
@@ -71,7 +71,7 @@ class Brats(LabelledSet[Case]):
         if len(kinds) > 1:
             self.damaged(self.root, f"cases with differing sequences: {sorted(kinds)}")
         self.sequences: tuple[str, ...] = next(iter(kinds), ())
-        self._take_grades()
+        self.labels = labels | self._grades()
         self._people = self._table("survival_info.csv", "Brats20ID")
 
     def _case_folders(self) -> Iterator[tuple[Path, dict[str, Path]]]:
@@ -97,8 +97,8 @@ class Brats(LabelledSet[Case]):
             self.damaged(place, f"wanted {', '.join(missing)} (.nii, .nii.gz), not found")
         return {key: inside[name] for key, name in names.items()}
 
-    def _take_grades(self) -> None:
-        """Grade and patient of each case, where the owner's table is there."""
+    def _grades(self) -> dict[str, int]:
+        """Class of each case, where the owner's table is there; takes the patient from it too."""
         rows = self._table("name_mapping.csv", "BraTS_2020_subject_ID")
         wanted = {name for name in rows if "Validation" not in name}
         if missing := sorted(wanted - set(self.ids)):
@@ -107,6 +107,7 @@ class Brats(LabelledSet[Case]):
                 f"name_mapping.csv names {len(wanted)} cases, {len(missing)} of them are not "
                 f"here: {', '.join(missing[:5])}",
             )
+        labels = {}
         for name in wanted:
             row = rows[name]
             if row.get("Grade") not in self.classes:
@@ -114,10 +115,11 @@ class Brats(LabelledSet[Case]):
                     self.root,
                     f"name_mapping.csv: {name}: LGG or HGG wanted, found {row.get('Grade')!r}",
                 )
-            self.labels[name] = self.classes.index(row["Grade"])
+            labels[name] = self.classes.index(row["Grade"])
             older = [row[key] for key in OLDER if row.get(key, "NA") != "NA"]
             if older:
                 self._patients[name] = re.sub(r"^\w+?_", "", _without_visit(older[0]))
+        return labels
 
     def _table(self, file: str, column: str) -> dict[str, dict[str, str]]:
         """Case -> row of a table beside the cases or a level below; empty without it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,10 +106,10 @@ class Exact09(LabelledSet[Case]):
         return image[0], affine
 
 
-def _dicom(folder: Path, what_to_do: str) -> tuple[NDArray, NDArray[np.float64]]:
+def _dicom(folder: Path, what_to_do: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The one series in a folder, axes (X, Y, Z), and its affine to (right, anterior, superior)."""
     try:
-        import SimpleITK as sitk
+        sitk: Any = import_module("SimpleITK")
     except ImportError as error:
         raise DatasetDamaged(
             f"{folder}: DICOM slices are read with SimpleITK, which is not installed: "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medtutor.datasets.case import Case
 from medtutor.datasets.labelled_set import LabelledSet
@@ -95,7 +96,7 @@ class Ixi(LabelledSet[Case]):
         return people
 
     def _read(self, name: str) -> Case:
-        images = []
+        images: list[NDArray[np.float32]] = []
         affine = np.eye(4)
         for path in self._files[name]:
             image, grid = read_sequences(path, self.fix, 1)
@@ -143,13 +144,13 @@ class Ixi(LabelledSet[Case]):
                 saved if saved.is_file() else sheet,
                 f"wanted columns IXI_ID, SEX_ID..., AGE, found {', '.join(map(str, rows.columns))}",
             )
+        named: dict[float | None, str] = {1: "male", 2: "female"}
         return {
-            f"IXI{int(number):03}": {
-                "age": _agreed(group["AGE"]),
-                "sex": {1: "male", 2: "female"}.get(_agreed(group[sexes[0]])),  # type: ignore[call-overload]
+            f"IXI{int(float(str(number))):03}": {
+                "age": _agreed(group["AGE"]), "sex": named.get(_agreed(group[sexes[0]]))
             }
             for number, group in rows.groupby("IXI_ID")
-        }
+        }  # fmt: skip
 
 
 def _agreed(column: Any) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ TYPES = {
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def read_mhd(path: Path, what_to_do: str) -> tuple[NDArray, NDArray[np.float64]]:
+def read_mhd(path: Path, what_to_do: str) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """A 3D volume with axes (X, Y, Z) as stored, and its affine to (right, anterior, superior) mm.
 
     The voxels lie beside the header, as they are (.raw) or deflated (.zraw). Vectors as voxels

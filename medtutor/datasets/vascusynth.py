@@ -88,7 +88,8 @@ class VascuSynth(LabelledSet[Case]):
                 self._files[name].parent, f"one treeStructure_*.mat wanted, found {len(files)}"
             )
         try:
-            nodes = np.atleast_1d(loadmat(files[0], simplify_cells=True)["node"]).tolist()
+            read = loadmat(files[0], simplify_cells=True)["node"]
+            nodes: list[dict[str, Any]] = np.atleast_1d(read).tolist()
             for node in nodes:
                 node["type"], node["coord"] = str(node["type"]), np.asarray(node["coord"], float)
         except Exception as error:  # scipy raises many kinds on a broken file

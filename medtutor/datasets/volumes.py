@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +100,8 @@ def read_labels(
 
 
 def turned(
-    array: NDArray, affine: NDArray[np.float64]
-) -> tuple[NDArray, NDArray[np.float64]]:
+    array: NDArray[Any], affine: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The array with its first three axes turned to D, H, W of :data:`AXES`, and its affine.
 
     Args:
@@ -148,6 +149,7 @@ def resampled(
     from scipy.ndimage import affine_transform
 
     matrix = np.linalg.inv(affine) @ grid
-    return affine_transform(
+    moved: NDArray[np.float32] = affine_transform(
         image, matrix[:3, :3], matrix[:3, 3], output_shape=tuple(shape), order=1
     )
+    return moved

@@ -88,6 +88,14 @@ def test_metaimage_and_folders(tmp_path):
     assert [len(part) for part in scans.splits()] == [16, 4, 20]
 
 
+def test_the_owners_folders_decide_the_part(converted):
+    (converted / "Testing").mkdir()
+    for path in converted.glob("CASE*"):
+        path.rename(converted / "Testing" / path.name)
+    scans = Exact09(converted)
+    assert len(scans) == 20 and {scans[name].split for name in scans.ids[::7]} == {"test"}
+
+
 def test_dicom(converted):
     (converted / "CASE03.nii.gz").unlink()
     write_dicom(converted / "CASE03", ct(3))
