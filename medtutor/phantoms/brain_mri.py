@@ -32,7 +32,8 @@ from medtutor.phantoms.brain_mri_scenes import (
 __all__ = ["BrainMri", "BrainScenes", "brain_mri", "draw_brain_mri", "render_brain_mri"]
 
 POINTS = 2**17  # places computed at a time, so that memory stays small
-FINEST = 1.75  # mm: voxels larger than this are sampled at several places each
+FINEST = 1.75  # mm: voxels larger than this are sampled at several places along each axis,
+MOST_IN_VOLUMES = 3  # in volumes at no more than these
 LABELS = (
     "none", "necrotic core", "oedema", "solid tumour", "enhancing tumour", "white-matter lesion",
 )  # fmt: skip
@@ -146,6 +147,8 @@ def render_brain_mri(
     images = np.empty((count, len(contrasts), *size), np.float32)
     labels, tissues = np.empty((2, count, *size), np.int64)
     finer = int(np.ceil(voxel / FINEST - 1e-9))
+    if scenes.plane == "volume":
+        finer = min(finer, MOST_IN_VOLUMES)
     points = int(np.prod(size)) * finer ** len(size)
     step, rows = max(1, POINTS // points), max(1, size[0] * POINTS // points)
     for start in range(0, count, step):

@@ -20,6 +20,7 @@ from medtutor.phantoms.brain_mri_template import depth_below_dura, tissue_shares
 ORDER = {name: place for place, name in enumerate(TISSUES)}
 BOX = ControlGrid((241, 241, 241), points=5)  # mm around the head, that carry the deformation
 WAVES = 24  # cosines of a random field
+ILL = ("oedema", "tumour", "infiltrate", "necrosis", "ms", "ms_active")
 TABLE = 0.28  # share of the skull that each of its two solid tables takes
 
 
@@ -227,9 +228,12 @@ def _place_ms(shares: np.ndarray, at: np.ndarray, lesion: pd.Series) -> None:
 def _vessels(shares: np.ndarray, at: np.ndarray, depth: np.ndarray) -> None:
     """The sagittal sinus under the dura, and blood of the choroid plexus in the ventricles."""
     z, y, x = np.moveaxis(at, -1, 0)
-    top = _ramp(np.maximum(y - 25, -z - 35), 10.0)
-    _take(shares, "blood", top * _ramp(4.5 - np.abs(x) - 0.4 * np.maximum(depth, 0), 1.5)
-          * _ramp(7.5 - depth, 1.5))  # fmt: skip
+    sinus = _ramp(np.maximum(y - 25, -z - 35), 10.0) * _ramp(7.5 - depth, 1.5)
+    sinus *= _ramp(4.5 - np.abs(x) - 0.4 * np.maximum(depth, 0), 1.5)
+    there = sinus > 0
+    here = shares[there]
+    _take(here, "blood", sinus[there])
+    shares[there] = here
     tuft = np.sqrt((np.abs(x) - 23) ** 2 + (y - 24) ** 2 + (z / 1.5 - 1) ** 2)
     plexus = 0.4 * _ramp(4.5 - tuft, 3.0) * shares[..., ORDER["csf"]]
     shares[..., ORDER["csf"]] -= plexus
@@ -253,26 +257,34 @@ def _in_head(
         ("fat", outside - skull - side * 0.7 * scalp), ("muscle", outside - skin + 1.8),
         ("air", outside - skin),
     ]  # fmt: skip
-    for tissue, above in layers:
-        _take(shares, tissue, _ramp(above, 1.0))
-    _face(shares, at, table["fold_seed"].to_numpy())
+    left = np.ones_like(depth)  # of a place, after the layers that lie above
+    for tissue, above in reversed(layers):
+        covered = _ramp(above)
+        shares[..., ORDER[tissue]] += left * covered  # of these the brain has none
+        left = left * (1 - covered)
+    inner = [ORDER[name] for name in ("csf", "grey", "white", "blood", *ILL)]
+    shares[..., inner] *= left[..., None]
+    for row, seed in enumerate(table["fold_seed"]):
+        _face(shares[row], at[row], seed)
     return shares
 
 
-def _face(shares: np.ndarray, at: np.ndarray, seeds: np.ndarray) -> None:
+def _face(shares: np.ndarray, at: np.ndarray, seed: int) -> None:
     """Soft tissue, bone and cavities below and before the skull, so that the head looks whole."""
-    z, y, x = np.moveaxis(at, -1, 0)
-    away = np.sqrt(((z - 40) / 105) ** 2 + ((y + 22) / 80) ** 2 + (x / 66) ** 2)
+    below = (at[:, 0] > 23) & (shares[:, ORDER["air"]] > 0)
+    place, here = at[below], shares[below]
+    away = np.sqrt((((place - (40, -22, 0)) / (105, 80, 66)) ** 2).sum(-1))
     within = 70 * (1 - away)  # mm below the skin, nearly
-    flesh = shares[..., ORDER["air"]] * _ramp(within) * _ramp(z - 30, 14)
-    some = np.stack([waves(q, s + 2, (18, 50)) for q, s in zip(at, seeds, strict=True)])
+    flesh = here[:, ORDER["air"]] * _ramp(within) * _ramp(place[:, 0] - 30, 14)
+    some = waves(place, seed + 2, (18, 50))
     parts = {
         "fat": np.maximum(_ramp(5 - within, 3), 0.7 * _ramp(some - 0.9, 0.5)),
         "air": _ramp(-1.4 - some, 0.4) * _ramp(within - 12, 6),
         "bone": 0.8 * _ramp(0.2 - np.abs(some), 0.2) * _ramp(within - 8, 6),
     }
-    shares[..., ORDER["air"]] -= flesh
+    here[:, ORDER["air"]] -= flesh
     for tissue, part in parts.items():
-        shares[..., ORDER[tissue]] += flesh * part
+        here[:, ORDER[tissue]] += flesh * part
         flesh = flesh * (1 - part)
-    shares[..., ORDER["muscle"]] += flesh
+    here[:, ORDER["muscle"]] += flesh
+    shares[below] = here
