@@ -125,6 +125,14 @@ class ChestXray8(ClassifiedSet):
             )
         self.damaged(self.root / "images", "images 00000001_000.png, ... wanted, found none")
 
+    @property
+    def fix(self) -> str:
+        """What to do about a damaged file: not all 45 GB again."""
+        return (
+            "put this one file right, by hand or from its archive "
+            f"(medtutor data list {self.name} says where it comes from)"
+        )
+
     def _find(self, names: Iterable[str]) -> Path | None:
         """The first of the files that is beside the images, else in torchxrayvision."""
         places = [self.root]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medtutor.datasets import DatasetDamaged, Dsb2018
+from medtutor.datasets import DatasetDamaged, Dsb2018, facts
 from medtutor.datasets.labelled_set import open_set
 
 from .conftest import write_picture
@@ -37,6 +37,10 @@ def reduced(tmp_path):
         rows.append(f"{k}e,{k}efull,{stain},12,10,{k + 1},0,,,")
     (tmp_path / "index.csv").write_text("\n".join(rows))
     return tmp_path
+
+
+def test_counts_are_those_of_the_registry():
+    assert Dsb2018.cases[0] == facts("dsb2018").cases
 
 
 def test_official(official):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medtutor.datasets import DatasetDamaged, Drive, Hrf
+from medtutor.datasets import DatasetDamaged, Drive, Hrf, facts
 from medtutor.datasets.labelled_set import open_set
 
 from .conftest import write_picture
@@ -45,6 +45,11 @@ def drive(tmp_path, monkeypatch):
                 if "training/2nd" not in path:
                     write_picture(tmp_path / path, drawn(shape, columns))
     return tmp_path
+
+
+def test_counts_are_those_of_the_registry():
+    assert len(Hrf.classes) * Hrf.in_a_class == facts("hrf").cases
+    assert len(Drive.parts) * Drive.in_a_part == facts("drive").cases
 
 
 def test_hrf(hrf):

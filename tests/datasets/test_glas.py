@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medtutor.datasets import DatasetDamaged, Glas
+from medtutor.datasets import DatasetDamaged, Glas, facts
 from medtutor.datasets.labelled_set import open_set
 
 from .conftest import write_picture
@@ -40,6 +40,10 @@ def reduced(tmp_path):
         rows.append(f"testA_{k},{k},{'benign' if k % 2 else 'malignant'},adenomatous")
     (tmp_path / "Grade.csv").write_text("\n".join(rows))
     return tmp_path
+
+
+def test_counts_are_those_of_the_registry():
+    assert sum(Glas.parts.values()) == facts("glas").cases
 
 
 def test_official(glas):
