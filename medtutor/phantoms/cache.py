@@ -24,7 +24,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-P, T = ParamSpec("P"), TypeVar("T")
+_P, _T = ParamSpec("_P"), TypeVar("_T")
 LIMIT = "2 GB"
 ABANDONED = 24 * 3600.0
 """Seconds after which a half-written file is taken for one whose program was ended."""
@@ -53,7 +53,7 @@ class Entry:
         return self.path.name.rpartition("-")[0]
 
 
-def cached(function: Callable[P, T], /, *args: P.args, **parameters: P.kwargs) -> T:
+def cached(function: Callable[_P, _T], /, *args: _P.args, **parameters: _P.kwargs) -> _T:
     """Call a function, or read what the same call gave before.
 
     What is returned is the caller's own: changing it changes no entry. An entry that is damaged, or
