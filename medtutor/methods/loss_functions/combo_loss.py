@@ -14,10 +14,9 @@ import warnings
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from medtutor.methods.loss_functions.inputs import checked_logits, one_hot, one_vs_rest
+from medtutor.kernels.overlap import overlap_sums
 
 
 def combo_loss(
@@ -42,6 +41,8 @@ def combo_loss(
     The paper writes alpha for `ce_weight` and beta for `fn_weight`. Limits: `ce_weight` 0 is minus
     soft Dice; `ce_weight` 1 with `fn_weight` 1/2 is half the binary cross entropy. The smallest
     value is -(1 - ce_weight), not 0. An empty image predicted empty has D = 1.
+
+    The sums over the voxels come from `medtutor.kernels.overlap`, all of them from one pass.
 
     Departures: ln p and ln(1 - p) come from the logits by log-sigmoid, so nothing is clipped and
     a voxel that is badly wrong keeps its gradient. Of softmax scores, each foreground class is
@@ -68,30 +69,27 @@ def combo_loss(
     _check_knobs(ce_weight, fn_weight, smooth)
     _check_choice("over", over, ("batch", "image"))
     _check_choice("classes", classes, ("mean", "sum"))
-    z = checked_logits(logits, target)
-    truth = one_hot(target, z.shape[1], background=background)  # (B, C, *S)
-    z = one_vs_rest(z, background=background)  # (B, C, *S)
-    channels = range(2, z.ndim)
+    sums = overlap_sums(logits, target, soft_labels=False)  # of each image and class, (B, C)
 
     # region: cross_entropy
-    # -ln p where t = 1 and -ln(1 - p) where t = 0, as log-sigmoids of z, in one pass.
-    t = truth.to(z.dtype)
-    surprise = F.binary_cross_entropy_with_logits(z, t, reduction="none")  # (B, C, *S)
-    weight = (1 - fn_weight) + (2 * fn_weight - 1) * t  # fn_weight where t = 1, else 1 - fn_weight
-    cross_entropy = (weight * surprise).mean((0, *channels))  # (C,)
+    # ce_foreground = -sum t ln p over the voxels, ce_background = -sum (1 - t) ln(1 - p).
+    surprise = fn_weight * sums.ce_foreground + (1 - fn_weight) * sums.ce_background  # (B, C)
+    cross_entropy = surprise.sum(0) / target.numel()  # (C,)
     # endregion
 
     # region: dice
-    p = z.sigmoid()
-    axes = (0, *channels) if over == "batch" else tuple(channels)
-    overlap = (p * t).sum(axes)  # (C,) or (B, C)
-    extent = p.sum(axes) + t.sum(axes)
+    # both = sum p t over the voxels, predicted = sum p, true = sum t.
+    overlap, extent = sums.both, sums.predicted + sums.true  # (B, C)
+    if over == "batch":
+        overlap, extent = overlap.sum(0), extent.sum(0)  # (C,)
     dice = (2 * overlap + smooth) / (extent + smooth)
     if over == "image":
         dice = dice.mean(0)  # (C,)
     # endregion
 
     loss = ce_weight * cross_entropy - (1 - ce_weight) * dice  # (C,)
+    if len(loss) > 1 and not background:
+        loss = loss[1:]
     return loss.sum() if classes == "sum" else loss.mean()
 
 

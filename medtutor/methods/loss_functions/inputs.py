@@ -7,6 +7,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from medtutor.kernels.overlap.checks import check_form, check_values
+
 
 def checked_logits(logits: Tensor, target: Tensor) -> Tensor:
     """Refuse logits and labels that do not belong together; return the logits ready for summing.
@@ -21,62 +23,11 @@ def checked_logits(logits: Tensor, target: Tensor) -> Tensor:
     Returns:
         (B, K, *S), the logits in float32 or float64.
     """
-    if not logits.is_floating_point():
-        raise TypeError(
-            f"logits must be floating point, got {logits.dtype}: pass the network's output, "
-            "not labels"
-        )
-    if logits.ndim < 3 or logits.numel() == 0:
-        raise ValueError(
-            f"logits must be (B, K, *S) with at least one voxel, got {tuple(logits.shape)}: "
-            "unsqueeze the missing batch or channel axis?"
-        )
-    _check_shape(logits, target)
-    _check_labels(target, max(logits.shape[1], 2))
+    check_form(logits, target)
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
-    # One sum tells of NaN and infinity; only then is it worth looking at each value.
-    if not torch.isfinite(logits.detach().sum()):
-        bad = int((~torch.isfinite(logits)).sum())
-        if bad:
-            raise ValueError(
-                f"logits must be finite, got {bad} NaN or infinite of {logits.numel()}: "
-                "lower the learning rate or check the images"
-            )
+    check_values(logits, target, soft_labels=False)
     return logits
-
-
-def _check_shape(logits: Tensor, target: Tensor) -> None:
-    wanted = (logits.shape[0], *logits.shape[2:])
-    if tuple(target.shape) == wanted:
-        return
-    hint = ""
-    if target.ndim == logits.ndim and target.shape[1] == 1:
-        hint = ": squeeze(1)?"
-    elif target.shape == logits.shape:
-        hint = ": one-hot? pass argmax(1)"
-    raise ValueError(
-        f"target must be (B, *S) = {wanted}, as the logits {tuple(logits.shape)} without K; "
-        f"got {tuple(target.shape)}{hint}"
-    )
-
-
-def _check_labels(target: Tensor, classes: int) -> None:
-    if target.is_complex():
-        raise TypeError(f"target must hold whole numbers, got {target.dtype}")
-    if target.is_floating_point() and not bool((target == target.round()).all()):
-        raise ValueError(
-            f"target must hold whole numbers in [0, {classes}), got fractions or NaN: "
-            "soft labels need a threshold first"
-        )
-    if target.dtype == torch.bool:
-        return
-    low, high = (float(v) for v in target.aminmax())
-    if low < 0 or high >= classes:
-        raise ValueError(
-            f"target must hold whole numbers in [0, {classes}), got {low:g} to {high:g}: "
-            "a mask stored as 0 and 255 needs target > 0"
-        )
 
 
 def one_vs_rest(logits: Tensor, *, background: bool = False) -> Tensor:

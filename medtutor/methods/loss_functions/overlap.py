@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from medtutor.kernels.overlap import OverlapSums, overlap_sums
 
 
 def dice_overlap(
@@ -93,8 +94,10 @@ def dice_loss(
 ) -> Tensor:
     """One minus the mean soft Dice overlap, from logits.
 
+    The sums of the Dice ratio come from `overlap_sums`, which keeps no probabilities.
+
     Args:
-        logits: (B, 1, *S) before a sigmoid, or (B, K, *S) before a softmax.
+        logits: (B, 1, *S) before a sigmoid, or (B, K, *S) before a softmax; finite.
         target: (B, *S), as in ``dice_overlap``.
         smooth: in voxels, see ``dice_overlap``.
         squared: see ``dice_overlap``.
@@ -104,12 +107,9 @@ def dice_loss(
     Returns:
         Scalar in [0, 1].
     """
-    overlap = dice_overlap(
-        probabilities(logits), target, smooth=smooth, squared=squared, over_batch=over_batch
-    )
-    if not background and overlap.shape[1] > 1:
-        overlap = overlap[:, 1:]
-    return 1 - overlap.mean()
+    _check_smooth(smooth)
+    sums = overlap_sums(logits, target, ce_foreground=False, ce_background=False)
+    return _dice_loss(sums, target, smooth, squared, over_batch, background)
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -117,11 +117,8 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
     The same shapes as ``dice_loss``; float32 for half-precision input. Returns a scalar.
     """
-    _check_pair(logits, target, "logits")
-    logits = _full(logits)
-    if logits.shape[1] == 1:
-        return F.binary_cross_entropy_with_logits(logits[:, 0], target.to(logits.dtype))
-    return F.cross_entropy(logits, target.long())
+    sums = overlap_sums(logits, target, overlap=False, ce_background=logits.shape[1] == 1)
+    return _cross_entropy(sums, target)
 
 
 def dice_cross_entropy(
@@ -145,15 +142,41 @@ def dice_cross_entropy(
     Returns:
         Scalar, at least 0.
     """
-    dice = dice_loss(
-        logits,
-        target,
-        smooth=smooth,
-        squared=squared,
-        over_batch=over_batch,
-        background=background,
-    )
-    return dice_weight * dice + ce_weight * cross_entropy(logits, target)
+    _check_smooth(smooth)
+    sums = overlap_sums(logits, target, ce_background=logits.shape[1] == 1)
+    dice = _dice_loss(sums, target, smooth, squared, over_batch, background)
+    return dice_weight * dice + ce_weight * _cross_entropy(sums, target)
+
+
+def _dice_loss(
+    sums: OverlapSums,
+    target: Tensor,
+    smooth: float,
+    squared: bool,
+    over_batch: bool,
+    background: bool,
+) -> Tensor:
+    """1 - D, with `both` = Σ p g, `predicted` = Σ p, `true` = Σ g, `squares` = Σ p², (B, K)."""
+    both, extent = sums.both, sums.predicted + sums.true
+    if squared:
+        true = sums.true  # g² is g, but for soft labels
+        if target.is_floating_point():
+            true = target.to(both).square().flatten(1).sum(1, keepdim=True)
+        extent = sums.squares + true
+    if over_batch:
+        both, extent = both.sum(0, keepdim=True), extent.sum(0, keepdim=True)  # (1, K)
+    overlap = (2 * both + smooth) / (extent + smooth)  # (B, K) or (1, K)
+    if not background and overlap.shape[1] > 1:
+        overlap = overlap[:, 1:]
+    return 1 - overlap.mean()
+
+
+def _cross_entropy(sums: OverlapSums, target: Tensor) -> Tensor:
+    """-Σ g ln p over classes and voxels, and for one channel -Σ (1 - g) ln(1 - p), by voxel."""
+    surprise = sums.ce_foreground
+    if sums.ce_background is not None:
+        surprise = surprise + sums.ce_background
+    return surprise.sum() / target.numel()
 
 
 def probabilities(logits: Tensor) -> Tensor:
@@ -175,8 +198,7 @@ def _aligned(
 ) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     """Probabilities and one-hot target of one shape, and the axes to sum over."""
     _check_pair(prob, target, "prob")
-    if smooth < 0:
-        raise ValueError(f"smooth must be 0 or more; got {smooth!r}")
+    _check_smooth(smooth)
     prob = _full(prob)
     if prob.shape[1] == 1:
         onehot = target[:, None].to(prob.dtype)  # (B, 1, *S)
@@ -184,6 +206,11 @@ def _aligned(
         onehot = torch.zeros_like(prob).scatter_(1, target[:, None].long(), 1)  # (B, K, *S)
     space = tuple(range(2, prob.ndim))
     return prob, onehot, ((0, *space) if over_batch else space)
+
+
+def _check_smooth(smooth: float) -> None:
+    if smooth < 0:
+        raise ValueError(f"smooth must be 0 or more; got {smooth!r}")
 
 
 def _check_pair(scores: Tensor, target: Tensor, name: str) -> None:

@@ -9,7 +9,7 @@ noise), correspondence (label maps to displacements), augment (in the training l
 makes shapes with known variation; released_tool is the published program's own loop.
 """
 
-from .augment import WarpBank, flip, sampling_grid
+from .augment import WarpBank, flip
 from .blend import (
     AlphaChoice,
     alpha_for,
@@ -62,7 +62,6 @@ __all__ = [
     "paper_code_matrix",
     "rescaled",
     "released_samples",
-    "sampling_grid",
     "simulate",
     "spline_weights",
     "spring_matrix",

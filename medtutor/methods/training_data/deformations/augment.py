@@ -6,30 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from medtutor.kernels import warp as kernel
+
 from .warp import Warp
-
-
-def sampling_grid(fields: np.ndarray) -> Tensor:
-    """Displacement fields as torch's grid_sample wants them.
-
-    Args:
-        fields: (n, d, *size), pull displacements in voxels.
-
-    Returns:
-        (n, *size, d) float32, positions in [-1, 1], last axis of the image first.
-    """
-    fields = np.asarray(fields, dtype=np.float64)
-    size = fields.shape[2:]
-    if fields.ndim not in (4, 5) or fields.shape[1] != len(size):
-        raise ValueError(f"fields must be (n, 2, H, W) or (n, 3, D, H, W); got {fields.shape}")
-    if not np.isfinite(fields).all():
-        raise ValueError("fields hold NaN or infinity")
-    span = np.array(size, dtype=float).reshape(-1, *[1] * len(size)) - 1
-    places = 2 * (np.indices(size) + fields) / span - 1                 # (n, d, *size)
-    return torch.from_numpy(np.moveaxis(places, 1, -1)[..., ::-1].astype(np.float32))
 
 
 class WarpBank:
@@ -47,9 +28,12 @@ class WarpBank:
     def __init__(self, fields: np.ndarray, *, keep: float = 0.0) -> None:
         if not 0 <= keep <= 1:
             raise ValueError(f"keep must be a probability; got {keep}")
-        self.grids = sampling_grid(fields)
-        identity = np.zeros((1, *np.shape(fields)[1:]))
-        self.identity = sampling_grid(identity)
+        fields = np.asarray(fields, dtype=np.float32)
+        if fields.ndim not in (4, 5) or fields.shape[1] != fields.ndim - 2:
+            raise ValueError(f"fields must be (n, 2, H, W) or (n, 3, D, H, W); got {fields.shape}")
+        if not np.isfinite(fields).all():
+            raise ValueError("fields hold NaN or infinity")
+        self.fields = torch.from_numpy(fields)
         self.keep = keep
 
     @classmethod
@@ -58,7 +42,7 @@ class WarpBank:
         return cls(np.stack([warp.field for warp in warps]), keep=keep)
 
     def __len__(self) -> int:
-        return len(self.grids)
+        return len(self.fields)
 
     def __call__(
         self, images: Tensor, targets: Tensor, generator: torch.Generator
@@ -70,7 +54,7 @@ class WarpBank:
             targets: (B, *size), labels.
             generator: on the CPU.
         """
-        size = tuple(self.grids.shape[1:-1])
+        size = tuple(self.fields.shape[2:])
         if tuple(images.shape[2:]) != size or tuple(targets.shape[1:]) != size:
             raise ValueError(
                 f"the bank warps {size}; got images {tuple(images.shape)} and targets "
@@ -78,13 +62,9 @@ class WarpBank:
             )
         pick = torch.randint(len(self), (len(images),), generator=generator)
         stay = torch.rand(len(images), generator=generator) < self.keep
-        grid = self.grids[pick]                                         # (B, *size, d)
-        grid[stay] = self.identity
-        grid = grid.to(images.device)
-        how = {"padding_mode": "border", "align_corners": True}
-        moved = F.grid_sample(images, grid.to(images.dtype), mode="bilinear", **how)
-        label = F.grid_sample(targets[:, None].float(), grid.float(), mode="nearest", **how)
-        return moved, label[:, 0].to(targets.dtype)
+        field = self.fields[pick]                                       # (B, d, *size)
+        field[stay] = 0
+        return kernel.warp(images, field.to(images.device), targets)
 
 
 def flip(images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

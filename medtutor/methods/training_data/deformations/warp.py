@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from scipy.ndimage import map_coordinates
 
-from .control_grid import ControlGrid
+from medtutor.kernels.warp import warp_by_grid
+
+from .control_grid import ControlGrid, spline_weights
 from .shape_model import ShapeModel
 
 
@@ -51,21 +53,56 @@ class Warp:
         return np.moveaxis(np.stack(parts, axis=1), (0, 1), (-2, -1))
 
     @cached_property
+    def minors(self) -> np.ndarray:
+        """(d, *size) sums of the principal minors of grad u, of one, two, ... rows.
+
+        They are the coefficients of det(I + s grad u) = 1 + m_1 s + m_2 s^2 (+ m_3 s^3): m_1 is the
+        trace, m_d the determinant.
+        """
+        g = self.gradient
+        pairs = [(a, b) for a in range(self.grid.dim) for b in range(a)]
+        one = sum(g[..., a, a] for a in range(self.grid.dim))
+        two = sum(g[..., a, a] * g[..., b, b] - g[..., a, b] * g[..., b, a] for a, b in pairs)
+        if self.grid.dim == 2:
+            return np.stack([one, two])
+        three = (np.cross(g[..., 0, :], g[..., 1, :]) * g[..., 2, :]).sum(-1)
+        return np.stack([one, two, three])
+
+    @cached_property
     def jacobian(self) -> np.ndarray:
         """(*size) det(I + grad u): local size of what is pulled in, negative where space folds."""
-        return np.linalg.det(np.eye(self.grid.dim) + self.gradient)
+        return 1 + self.minors.sum(0)
 
     @property
     def min_jacobian(self) -> float:
         """Smallest Jacobian over the voxels; above 0 nothing folds (between voxels is not seen)."""
         return float(self.jacobian.min())
 
-    def _pull(self, values: np.ndarray, order: int, fill: float | None) -> np.ndarray:
+    def _checked(self, values: np.ndarray) -> np.ndarray:
         if values.shape != self.grid.size:
             raise ValueError(
                 f"image and label must have the size of the warp, {self.grid.size}; got "
                 f"{values.shape}: make the control grid for this size, or crop"
             )
+        return values
+
+    def _fused(
+        self, image: np.ndarray, label: np.ndarray | None = None
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Linear image and nearest label in one pass, straight from the control displacements."""
+        weights = [
+            torch.from_numpy(spline_weights(knots, np.arange(n)))
+            for knots, n in zip(self.grid.axes, self.grid.size, strict=True)
+        ]
+        return warp_by_grid(
+            torch.from_numpy(image)[None, None],
+            torch.tensor(self.displacement).view(1, self.grid.dim, *self.grid.points),
+            None if label is None else torch.from_numpy(label)[None],
+            spline=weights,
+        )
+
+    def _pulled(self, values: np.ndarray, order: int, fill: float | None) -> np.ndarray:
+        """What the kernel does not do: cubic images, and a value of one's own from outside."""
         at = np.indices(self.grid.size) + self.field                    # (d, *size)
         mode = "nearest" if fill is None else "constant"
         return map_coordinates(values, at, order=order, mode=mode, cval=fill or 0)
@@ -75,13 +112,16 @@ class Warp:
 
         Args:
             image: (*size), finite.
-            order: 3 cubic (may overshoot at edges) or 1 linear (stays within the old values).
+            order: 3 cubic (may overshoot at edges), by scipy, or 1 linear (stays within the old
+                values), by the fused kernel `medtutor.kernels.warp`.
             fill: value from outside the image; None repeats the edge.
         """
-        image = np.asarray(image, dtype=np.float64)
+        image = self._checked(np.asarray(image, dtype=np.float64))
         if not np.isfinite(image).all():
             raise ValueError(f"image holds {(~np.isfinite(image)).sum()} NaN or infinite voxels")
-        return self._pull(image, order, fill)
+        if order == 1 and fill is None:
+            return self._fused(image)[0, 0].numpy()
+        return self._pulled(image, order, fill)
 
     def label(self, label: np.ndarray, *, fill: int | None = None) -> np.ndarray:
         """Warp a label map by nearest neighbour, so no new label value can arise."""
@@ -91,7 +131,10 @@ class Warp:
                 f"label must hold whole numbers; got {label.dtype} with fractions: was it "
                 "interpolated? round or threshold it first"
             )
-        return self._pull(label.astype(np.int64), 0, fill)
+        label = self._checked(label).astype(np.int64)
+        if fill is None:
+            return self._fused(np.zeros(label.shape), label)[1][0].numpy()
+        return self._pulled(label, 0, fill)
 
     def landmarks(self, points: np.ndarray, *, tolerance: float = 1e-6) -> np.ndarray:
         """Where landmarks of the old image lie in the new one: solve q + u(q) = p for q.
@@ -133,10 +176,11 @@ class Warp:
             raise ValueError(f"least must lie in (0, 1), the identity has 1; got {least}")
         if self.min_jacobian >= least:
             return self
-        low, high = 0.0, 1.0
+        low, high, orders = 0.0, 1.0, np.arange(1, self.grid.dim + 1)
+        minors = self.minors.reshape(self.grid.dim, -1)
         for _ in range(30):
             middle = (low + high) / 2
-            worst = np.linalg.det(np.eye(self.grid.dim) + middle * self.gradient).min()
+            worst = (1 + middle**orders @ minors).min()
             low, high = (middle, high) if worst >= least else (low, middle)
         return Warp(self.grid, low * self.displacement)
 

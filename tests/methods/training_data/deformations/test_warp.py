@@ -220,3 +220,14 @@ def test_flip_takes_image_and_label_together():
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make(draw_warp(MODEL, GRID, seeded()))
+
+
+@pytest.mark.parametrize("size", [(20, 24), (12, 14, 16)])
+def test_jacobian_is_a_polynomial_in_the_size_of_the_warp(size):
+    grid = ControlGrid(size, points=4)
+    warp = Warp(grid, np.random.default_rng(3).normal(size=grid.length))
+    for s in (0.3, 1.0):
+        wanted = np.linalg.det(np.eye(len(size)) + s * warp.gradient)
+        orders = np.arange(1, len(size) + 1).reshape(-1, *[1] * len(size))
+        np.testing.assert_allclose(1 + (s**orders * warp.minors).sum(0), wanted, atol=1e-12)
+    np.testing.assert_allclose(warp.jacobian, np.linalg.det(np.eye(len(size)) + warp.gradient))
