@@ -82,7 +82,7 @@ def brain_mri(
     plane: str | None = None,
     kinds: Mapping[str, float] | None = None,
     sites: Sequence[str] = ("a",),
-    radius: Sequence[float] = (8.0, 30.0),
+    radius: Sequence[float] = (10.0, 32.0),
     deform: float = 2.0,
     field: float = 224.0,
     stripped: bool = False,

@@ -57,7 +57,7 @@ TISSUES = {
     "csf": Tissue(3817.0, 503.0, 0.97),
     "grey": Tissue(1331.0, 110.0, 0.78),
     "white": Tissue(832.0, 79.2, 0.65),
-    "oedema": Tissue(1350.0, 190.0, 0.80),
+    "oedema": Tissue(1350.0, 210.0, 0.80),
     "tumour": Tissue(1600.0, 190.0, 0.83),
     "infiltrate": Tissue(1600.0, 190.0, 0.83),  # tumour whose vessels do not leak
     "necrosis": Tissue(1800.0, 300.0, 0.93),

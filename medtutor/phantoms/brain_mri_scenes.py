@@ -68,7 +68,7 @@ def draw_brain_mri(
     plane: str = "axial",
     kinds: Mapping[str, float] | None = None,
     sites: Sequence[str] = ("a",),
-    radius: Sequence[float] = (8.0, 30.0),
+    radius: Sequence[float] = (10.0, 32.0),
     deform: float = 2.0,
     seed: int = 0,
     first: int = 0,
@@ -78,11 +78,11 @@ def draw_brain_mri(
     A tumour's grade depends on what is seen of it, with noise that no image removes. With a
     concentration C of contrast agent, the core's share n of the radius and e mm of oedema:
 
-        log odds of high grade = -2.6 + 3 C / (C + 0.1 mM) + 2.5 n + 0.08 e
+        log odds of high grade = -3.2 + 5 C / (C + 0.1 mM) + 1.5 n + 0.05 e
 
     `p_high` holds that probability, so the Bayes rate given the factors is the mean of
     max(p, 1 - p). All rates are choices: 6 of 10 tumours enhance, of these 7 of 10 have a core, of
-    the others 1 of 10. MS lesions crowd around the ventricles, 3 to 14 in or near the slice; 15 of
+    the others 3 of 10. MS lesions crowd around the ventricles, 3 to 14 in or near the slice; 15 of
     100 take up the agent. Heads without MS have 0 to 3 spots of the same kind, as ageing leaves.
 
     The same seed gives the same scenes, and image i does not depend on `count`.
@@ -152,12 +152,12 @@ def _tumour(
     """One tumour; every number is drawn whatever the others are, so that draws stay aligned."""
     size = float(np.exp(rng.uniform(*np.log(radius))))
     z, y, x = _place(rng, plane, level, 0.4 * size, np.ones(len(template().places)))
-    enhances, core_u, core_share = rng.random() < 0.6, rng.random(), rng.uniform(0.3, 0.8)
+    enhances, core_u, core_share = rng.random() < 0.6, rng.random(), rng.uniform(0.4, 0.85)
     uptake = float(np.clip(rng.lognormal(np.log(0.14), 0.45), ENHANCES, 0.6))
     gadolinium = uptake if enhances else TISSUE_GADOLINIUM
-    necrosis = core_share if core_u < (0.7 if enhances else 0.1) else 0.0
-    oedema = float(min(rng.gamma(2.0) * (6.5 if enhances else 2.5), 30.0))
-    odds = -2.6 + 3 * gadolinium / (gadolinium + 0.1) + 2.5 * necrosis + 0.08 * oedema
+    necrosis = core_share if core_u < (0.7 if enhances else 0.3) else 0.0
+    oedema = float(min(rng.gamma(2.0) * (6.0 if enhances else 4.0), 30.0))
+    odds = -3.2 + 5 * gadolinium / (gadolinium + 0.1) + 1.5 * necrosis + 0.05 * oedema
     chance = float(1 / (1 + np.exp(-odds)))
     stretch = np.exp(0.15 * np.clip(rng.normal(size=3), -2, 2))
     return {
@@ -167,8 +167,8 @@ def _tumour(
         "tumour_edge_mm": float(rng.uniform(1, 2) if enhances else rng.uniform(2, 6)),
         "tumour_necrosis": necrosis, "tumour_oedema_mm": oedema,
         "tumour_mass": float(rng.uniform(0.3, 0.9)), "tumour_gadolinium_mmol_l": gadolinium,
-        "tumour_t1_ms": float(rng.uniform(1400, 1900)),
-        "tumour_t2_ms": float(rng.uniform(150, 225)),
+        "tumour_t1_ms": float(rng.uniform(1350, 1750)),
+        "tumour_t2_ms": float(rng.uniform(170, 225)),
         "oedema_t2_ms": TISSUES["oedema"].t2 * float(rng.lognormal(0, 0.12)),
         "p_high": chance, "grade": "high" if rng.random() < chance else "low",
     }  # fmt: skip

@@ -30,8 +30,8 @@ QUIET = dict(noise=0.0, bias=0.0)
 
 @pytest.fixture(scope="module")
 def tumours():
-    """Eight tumours of some size, in heads without the spots of age."""
-    return draw_brain_mri(8, kinds=TUMOUR, radius=(14, 24), seed=3).changed(spots=0)
+    """Six tumours of some size, in heads without the spots of age."""
+    return draw_brain_mri(6, kinds=TUMOUR, radius=(14, 24), seed=3).changed(spots=0)
 
 
 def area(made, *labels):
@@ -115,7 +115,7 @@ def test_labels_agree_with_the_images(tumours):
     assert t1c[made.labels == 4].mean() > 1.1 > 0.9 > t1[made.labels == 4].mean()
     assert t1c[made.labels == 1].mean() < t1c[made.labels == 4].mean() - 0.2
     enhancing = (tumours.factors["tumour_gadolinium_mmol_l"] >= 0.05).to_numpy()
-    assert 0 < enhancing.sum() < 8
+    assert 0 < enhancing.sum() < 6
     assert not (made.labels[enhancing] == 3).any() and not (made.labels[~enhancing] == 4).any()
     assert (made.tissues[np.isin(made.labels, (1, 2, 3, 4, 5))] > 0).mean() > 0.98
 
@@ -183,17 +183,17 @@ def test_one_image_changed_leaves_the_others(tumours):
     table = tumours.factors.copy()
     table.loc[2, "tumour_necrosis"] = 0.7
     before, after = render_brain_mri(tumours), render_brain_mri(replace(tumours, factors=table))
-    differs = (before.images != after.images).reshape(8, -1).any(1)
-    assert differs.tolist() == [number == 2 for number in range(8)]
+    differs = (before.images != after.images).reshape(6, -1).any(1)
+    assert differs.tolist() == [number == 2 for number in range(6)]
 
 
 # Each knob.
 
 def test_knobs_of_the_tumour(tumours):
-    four = replace(tumours, factors=tumours.factors.iloc[:4])
+    some = replace(tumours, factors=tumours.factors.iloc[:3])
 
     def grows(name, values, *labels):
-        areas = [area(render_brain_mri(four.changed(**{name: v})), *labels) for v in values]
+        areas = [area(render_brain_mri(some.changed(**{name: v})), *labels) for v in values]
         assert areas == sorted(areas) and areas[-1] > areas[0] * 1.2 + 1, (name, areas)
 
     grows("tumour_radius_mm", (8, 14, 20), 1, 3, 4)
@@ -218,7 +218,7 @@ def test_mass_pushes_the_brain_aside(tumours):
 
 
 def test_knobs_of_the_head():
-    scenes = draw_brain_mri(4, kinds={"none": 1.0}, seed=4)
+    scenes = draw_brain_mri(2, kinds={"none": 1.0}, seed=4)
     fluid = [(render_brain_mri(scenes.changed(atrophy=a)).tissues == 1).sum() for a in (-1, 0, 1)]
     assert fluid == sorted(fluid) and fluid[2] > 1.5 * fluid[0]
     size = [(render_brain_mri(scenes.changed(scale=s)).tissues > 0).sum() for s in (0.9, 1.05)]
@@ -229,7 +229,7 @@ def test_knobs_of_the_head():
 
 def test_ms_and_spots_of_age():
     drawn = draw_brain_mri(40, kinds={"ms": 1.0}, seed=1)
-    scenes = replace(drawn, factors=drawn.factors.iloc[:12])
+    scenes = replace(drawn, factors=drawn.factors.iloc[:8])
     made = render_brain_mri(scenes.changed(**QUIET), size=(64, 64))
     assert set(np.unique(made.labels)) == {0, 5}
     counts = drawn.ms.groupby("image").size()
@@ -253,15 +253,15 @@ def test_kinds_and_sites_come_as_asked():
     share = table["kind"].value_counts(normalize=True)
     assert [share[kind] for kind in KINDS] == pytest.approx([0.25, 0.5, 0.25], abs=0.08)
     assert (table["site"] == "c").mean() == pytest.approx(0.5, abs=0.1)
-    assert table["tumour_radius_mm"].between(8, 30).all()
+    assert table["tumour_radius_mm"].between(10, 32).all()
     assert table["slice_mm"].between(-46, 12).all()
 
 
 def test_grade_follows_its_stated_model():
     table = draw_brain_mri(400, kinds=TUMOUR, seed=9).factors
     agent = table["tumour_gadolinium_mmol_l"]
-    odds = -2.6 + 3 * agent / (agent + 0.1) + 2.5 * table["tumour_necrosis"]
-    odds += 0.08 * table["tumour_oedema_mm"]
+    odds = -3.2 + 5 * agent / (agent + 0.1) + 1.5 * table["tumour_necrosis"]
+    odds += 0.05 * table["tumour_oedema_mm"]
     np.testing.assert_allclose(table["p_high"], 1 / (1 + np.exp(-odds)))
     high = table["grade"] == "high"
     # 400 coins: the standard error of the mean is below 0.025.
@@ -287,7 +287,7 @@ def test_average_head():
     assert white[0, 0] > 0.9 and fluid + grey + white == pytest.approx(1)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10**6), kind=st.sampled_from(KINDS), deform=st.sampled_from([0.0, 3.0]))
 def test_shares_are_shares(seed, kind, deform):
     scenes = draw_brain_mri(2, kinds={kind: 1.0}, seed=seed, deform=deform)
@@ -297,7 +297,7 @@ def test_shares_are_shares(seed, kind, deform):
     np.testing.assert_allclose(shares.sum(-1), 1, atol=1e-4)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_no_head_folds(seed):
     # The box at a tenth of its resolution, which keeps the control points where they are.
