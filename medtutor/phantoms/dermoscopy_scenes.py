@@ -122,7 +122,8 @@ def draw_dermoscopy(
         middle of the field, angles in radian, `..._far` and `..._size` fractions of the lesion's
         (ruler, sticker and corners: the field's) radius, melanin and blood volume fractions;
         `bend` is the height of the lesion's waves in radii, `bend_angle` their phase; `hair`,
-        `ruler`, `bubbles`, `sticker` and `corners` 0 or 1. `TEXTURES` are seeds.
+        `ruler`, `bubbles`, `sticker` and `corners` 0 or 1. `TEXTURES` are seeds, `camera_...`
+        what the camera's numbers were drawn from, which only `in_domain` reads.
 
     Raises:
         ValueError: an argument out of range.
