@@ -76,5 +76,6 @@ def _cases(about: Facts) -> list[Line]:
             wrong.append(Line("wrong", f"{name}: mask {case.mask.shape}, image {case.image.shape}"))
     if without:
         lines.append(Line("note", f"{without} of {len(opened)} cases have no image here"))
-    counts = ", ".join(f"{n} {kind}" for kind, n in opened.class_counts().items())
-    return lines + (wrong or [Line("ok", f"all cases read; {counts}")])
+    counts = [f"{n} {kind}" for kind, n in opened.class_counts().items()]
+    read = "; ".join(["all cases read", *([", ".join(counts)] if counts else [])])
+    return lines + (wrong or [Line("ok", read)])
