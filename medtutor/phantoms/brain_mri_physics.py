@@ -11,8 +11,9 @@ R1_GADOBUTROL = 4.97
 Invest Radiol 54 (2019) 559. (3.47 in whole blood; tissue has no one value.)"""
 
 TISSUE_GADOLINIUM = 0.010
-"""mM in healthy brain after the injection. Mueller et al. (2020, quantitative T1 mapping of 33
-glioblastomas) saw T1 fall by 32 ms there: (1/800 - 1/832) / r1 = 0.0097 mM for white matter."""
+"""mM in healthy brain after the injection: "Quantitative T1 mapping indicates tumor infiltration
+beyond the enhancing part of glioblastomas" (University of Frankfurt, 2020; 33 patients) saw T1 fall
+by 32 ms there, (1/800 - 1/832) / r1 = 0.0097 mM for white matter."""
 
 OEDEMA_GADOLINIUM = 0.015
 """mM in oedema: the same work saw T1 fall by 123 ms, (1/1227 - 1/1350) / r1 = 0.0149 mM; and by
@@ -39,8 +40,8 @@ class Tissue:
 # 579. Their water contents: Gasparovic et al., Magn Reson Med 55 (2006) 1219. These as quoted in
 # the program GannetQuantify. Others measure otherwise: at 3 T, T1 of white matter from 699 to 1735
 # ms (Bojorquez et al., Magn Reson Imaging 35 (2017) 69).
-# Muscle: Stanisz et al., Magn Reson Med 54 (2005) 507, as quoted in Fessler's image reconstruction
-# toolbox. Fat and marrow (subcutaneous, L4): de Bazelaire et al., Radiology 230 (2004) 652; pd of
+# Muscle: Stanisz et al., Magn Reson Med 54 (3) (2005), as quoted in Fessler's image reconstruction
+# toolbox. Fat and marrow (subcutaneous, L4): de Bazelaire et al., Radiology, March 2004; pd of
 # fat 1 as in BrainWeb's table. Blood: T1 1650 ms, as perfusion imaging assumes at 3 T.
 # Everything else is a CHOICE, no source was seen: bone's silence, pd of muscle, marrow and of all
 # lesions, T2 of blood (short, as flow leaves little of it), and both times of tumour, necrosis,
