@@ -11,8 +11,8 @@ from medtutor.course.declaration.schema import Budget
 from medtutor.course.paths import build_folder, repository
 from medtutor.course.run import execute
 
-BUDGET = Budget(seconds=60, memory_gb=3)
-"""Of one page, on two CPU cores."""
+BUDGET = Budget(seconds=120, memory_gb=3)
+"""Of one page, on two CPU cores: a limit, twice what the page of phantoms takes."""
 
 
 @dataclass(frozen=True)
