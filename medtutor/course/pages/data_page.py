@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from medtutor.datasets.registry import Facts
 
 _MARKER = re.compile(r"^<!-- data: (\w+) -->$", re.MULTILINE)
-_ACCESS = {"package": "with a package", "download": "`medtutor data get`", "form": "by hand"}
+_ACCESS = {"package": "with a package", "download": "by command", "form": "by hand"}
 _PASS_ON = {"yes": "allowed", "no": "not allowed", "not stated": "not stated: take it as no"}
 
 
