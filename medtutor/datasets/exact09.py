@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import re
 from importlib import import_module
 from pathlib import Path
@@ -115,18 +116,21 @@ def _dicom(folder: Path, what_to_do: str) -> tuple[NDArray[Any], NDArray[np.floa
             f"{folder}: DICOM slices are read with SimpleITK, which is not installed: "
             f"python -m pip install SimpleITK, or convert the case to {folder.name}.nii.gz"
         ) from error
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if len(series) != 1:
-        raise DatasetDamaged(
-            f"{folder}: one series of DICOM slices wanted, found {len(series)}; {what_to_do}"
-        )
+    before = locale.setlocale(locale.LC_ALL)
     try:
+        series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+        if len(series) != 1:
+            raise DatasetDamaged(
+                f"{folder}: one series of DICOM slices wanted, found {len(series)}; {what_to_do}"
+            )
         files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
         volume = sitk.ReadImage(files)
     except RuntimeError as error:
         raise DatasetDamaged(
             f"{folder}: cannot be read as DICOM ({error}); {what_to_do}"
         ) from error
+    finally:
+        locale.setlocale(locale.LC_ALL, before)  # the DICOM reader leaves the program's at "C"
     affine = np.eye(4)
     affine[:3, :3] = np.array(volume.GetDirection()).reshape(3, 3) * volume.GetSpacing()
     affine[:3, 3] = volume.GetOrigin()

@@ -1,5 +1,6 @@
 """EXACT09 reader: DICOM folders, converted volumes, own airway masks, and damaged copies."""
 
+import locale
 import sys
 
 import nibabel as nib
@@ -98,10 +99,15 @@ def test_the_owners_folders_decide_the_part(converted):
 
 def test_dicom(converted):
     (converted / "CASE03.nii.gz").unlink()
-    write_dicom(converted / "CASE03", ct(3))
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        write_dicom(converted / "CASE03", ct(3))
+    finally:
+        locale.setlocale(locale.LC_ALL, before)  # SimpleITK leaves the program's at "C"
     scans = Exact09(converted)
     assert len(scans) == 20
     check(scans["CASE03"], 3)
+    assert locale.setlocale(locale.LC_ALL) == before
 
 
 def test_dicom_without_its_package(converted, monkeypatch):
