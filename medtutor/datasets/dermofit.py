@@ -7,7 +7,7 @@ from pathlib import Path
 from medtutor.datasets.case import Case
 from medtutor.datasets.classified import ClassifiedSet
 from medtutor.datasets.labelled_set import natural
-from medtutor.datasets.pictures import files_by_stem, read_mask, read_picture
+from medtutor.datasets.pictures import files_by_stem
 
 MEANINGS = {
     "AK": "actinic keratosis",
@@ -99,13 +99,6 @@ class Dermofit(ClassifiedSet):
             self.damaged(path, f"the list and the folders differ: {', '.join(alone[:5])}")
 
     def _read(self, name: str) -> Case:
-        picture, mask = self._files[name]
-        image = read_picture(picture, self.fix)
         label = self.labels[name]
-        return Case(
-            id=name,
-            image=image,
-            mask=read_mask(mask, self.fix, image.shape[1:]),
-            label=label,
-            metadata={} if label is None else {"diagnosis": MEANINGS[CLASSES[label]]},
-        )
+        metadata = {} if label is None else {"diagnosis": MEANINGS[CLASSES[label]]}
+        return self._case(name, *self._files[name], metadata)

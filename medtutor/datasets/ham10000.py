@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from medtutor.datasets.case import Case
 from medtutor.datasets.classified import ClassifiedSet
-from medtutor.datasets.pictures import files_by_stem, read_mask, read_picture
+from medtutor.datasets.pictures import files_by_stem
 from medtutor.datasets.tables import known, number, read_table
 
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -186,16 +186,8 @@ class Ham10000(ClassifiedSet):
         return {name: self._rows.get(name, {}).get("lesion", name) for name in self.ids}
 
     def _read(self, name: str) -> Case:
-        image = read_picture(self._images[name], self.fix)
-        mask = self._masks.get(name)
-        return Case(
-            id=name,
-            image=image,
-            mask=None if mask is None else read_mask(mask, self.fix, image.shape[1:]),
-            label=self.labels.get(name),
-            metadata=self._rows.get(name, {}),
-            split=self.official.get(name),
-        )
+        metadata = self._rows.get(name, {})
+        return self._case(name, self._images[name], self._masks.get(name), metadata)
 
 
 class Isic2018Task3(Ham10000):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from medtutor.datasets.case import Case
-from medtutor.datasets.pictures import PictureSet, files_by_stem, read_mask, read_picture
+from medtutor.datasets.pictures import PictureSet, files_by_stem
 
 
 class Part(NamedTuple):
@@ -107,16 +107,8 @@ class Isic(PictureSet):
             return list(csv.DictReader(file))
 
     def _read(self, name: str) -> Case:
-        image = read_picture(self._images[name], self.fix)
-        mask = self._masks.get(name)
-        return Case(
-            id=name,
-            image=image,
-            mask=None if mask is None else read_mask(mask, self.fix, image.shape[1:]),
-            label=self.labels.get(name),
-            metadata=self._rows.get(name, {}),
-            split=self.official.get(name),
-        )
+        metadata = self._rows.get(name, {})
+        return self._case(name, self._images[name], self._masks.get(name), metadata)
 
 
 class Isic2017(Isic):

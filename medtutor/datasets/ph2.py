@@ -9,7 +9,6 @@ from typing import Any
 
 from medtutor.datasets.case import Case
 from medtutor.datasets.classified import ClassifiedSet
-from medtutor.datasets.pictures import read_mask, read_picture
 
 CLASSES = ("common nevus", "atypical nevus", "melanoma")
 ASYMMETRY = ("none", "in one axis", "in both axes")
@@ -118,12 +117,4 @@ class Ph2(ClassifiedSet):
         return int(said)
 
     def _read(self, name: str) -> Case:
-        picture, mask = self._files[name]
-        image = read_picture(picture, self.fix)
-        return Case(
-            id=name,
-            image=image,
-            mask=read_mask(mask, self.fix, image.shape[1:]),
-            label=self.labels[name],
-            metadata=self._signs[name],
-        )
+        return self._case(name, *self._files[name], self._signs[name])

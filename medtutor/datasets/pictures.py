@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,20 @@ from medtutor.datasets.scan import Arrays
 
 class PictureSet(LabelledSet[Case]):
     """A labelled set of 2D pictures whose items are cases."""
+
+    def _case(
+        self, name: str, picture: Path, mask: Path | None, metadata: Mapping[str, Any]
+    ) -> Case:
+        """The case of a picture and its black and white mask, with its class and part."""
+        image = read_picture(picture, self.fix)
+        return Case(
+            id=name,
+            image=image,
+            mask=None if mask is None else read_mask(mask, self.fix, image.shape[1:]),
+            label=self.labels.get(name),
+            metadata=metadata,
+            split=self.official.get(name),
+        )
 
     def arrays(self, size: int = 64, ids: Iterable[str] | None = None) -> Arrays:
         """Pictures as squares of one size: longer side scaled to ``size``, the rest zeros.
