@@ -26,6 +26,8 @@ FORMAT = 1
 # Packages whose distribution has another name than the module.
 _DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn", "PIL": "pillow",
                   "yaml": "PyYAML"}  # fmt: skip
+_READ = frozenset({"nilearn"})
+"""Packages that are read for their files, which no import names: the maps of the average head."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Code:
     def digest(self) -> str:
         """Hash of all sources, and of the versions of the packages below them."""
         sources = {name: _read(path, _stamp(path)).digest for name, path in self.files.items()}
-        versions = {name: _version(name) for name in self.packages - set(sys.stdlib_module_names)}
+        others = (self.packages | _READ) - set(sys.stdlib_module_names)
+        versions = {name: _version(name) for name in others}
         text = json.dumps([sources, versions, platform.machine()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

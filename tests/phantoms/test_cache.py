@@ -18,6 +18,8 @@ from medtutor.course import cli
 from medtutor.phantoms import cache, cache_key
 from medtutor.phantoms.cache import cache_folder, cached, clear, entries, limit_bytes
 from medtutor.phantoms.cache_entries import DAMAGE, pack, read_entry, unpack, write_entry
+from medtutor.phantoms.chest_xray import chest_xray
+from medtutor.phantoms.dermoscopy import dermoscopy, draw_dermoscopy
 from medtutor.phantoms.glands import Laboratory, draw_glands, render_glands
 from medtutor.phantoms.organs import organs
 from medtutor.phantoms.pet import draw_pet, pet, render_pet
@@ -84,6 +86,9 @@ def same(one, other):
     (organs, dict(count=3, size=(16, 16), areas=(0.2,))),
     (pet, dict(count=2, size=(32, 32), seed=3)),
     (draw_glands, dict(count=2)),
+    (draw_dermoscopy, dict(count=3)),
+    (dermoscopy, dict(count=2, size=(32, 32))),
+    (chest_xray, dict(count=2, size=(32, 32))),
 ])  # fmt: skip
 def test_the_second_time_it_is_read_and_the_same(function, parameters, monkeypatch):
     first = cached(function, **parameters)
@@ -162,6 +167,16 @@ def test_the_code_of_a_phantom_is_followed_through_its_imports():
     assert wanted <= set(code.files)
     assert {"numpy", "scipy", "pandas"} <= code.packages
     assert "medtutor.phantoms.glands" not in code.files
+
+
+@pytest.mark.parametrize("package", ["numpy", "nilearn"])
+def test_another_version_of_a_package_below_gives_another_key(monkeypatch, package):
+    code = cache_key.code_of(pet)
+    before, version = code.digest(), cache_key._version
+    monkeypatch.setattr(
+        cache_key, "_version", lambda name: "next" if name == package else version(name)
+    )
+    assert code.digest() != before
 
 
 def test_relative_imports_and_lazy_packages_are_followed(made_up):
@@ -290,7 +305,7 @@ tables = st.builds(
     st.lists(st.floats(allow_nan=False), max_size=4), st.lists(text, max_size=4), st.integers(0, 9),
 )
 arrays = st.builds(
-    lambda shape, kind: np.arange(int(np.prod(shape)), dtype=kind).reshape(shape),
+    lambda shape, kind: np.arange(int(np.prod(shape))).astype(kind).reshape(shape),
     st.lists(st.integers(0, 3), max_size=3), st.sampled_from("?bihfdFU"),
 )
 anything = st.recursive(
