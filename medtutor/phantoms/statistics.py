@@ -54,10 +54,7 @@ def lesion_numbers(image: np.ndarray, mask: np.ndarray) -> dict[str, float]:
 def gland_numbers(image: np.ndarray, mask: np.ndarray, microns: float) -> dict[str, float]:
     """Measure a picture of glands; glands that touch count as one, as in masks without numbers.
 
-    Args:
-        image: (3, H, W) in [0, 1].
-        mask: (H, W), above 0 in glands.
-        microns: side of a pixel.
+    The image is (3, H, W) in [0, 1], the mask (H, W), a pixel's side `microns`.
 
     Returns:
         ``gland area`` (share), ``diameter`` (of a disc of the same area, median over the glands
@@ -85,10 +82,7 @@ def gland_numbers(image: np.ndarray, mask: np.ndarray, microns: float) -> dict[s
 
 
 def chest_numbers(image: np.ndarray) -> dict[str, float]:
-    """Measure a chest radiograph, dense tissue bright; no truth is needed.
-
-    Args:
-        image: (1, H, W).
+    """Measure a chest radiograph (1, H, W), dense tissue bright; no truth is needed.
 
     Returns:
         ``symmetry`` (correlation with its mirror image), ``mediastinum`` (how much brighter the
@@ -118,11 +112,7 @@ def chest_numbers(image: np.ndarray) -> dict[str, float]:
 
 
 def region_numbers(image: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    """Measure a grey picture with one region: share, contrast to the tissue around, outline.
-
-    Args:
-        image: (1, H, W), any units.
-        mask: (H, W), above 0 in the region.
+    """Measure a grey picture (1, H, W) with one region, where the mask (H, W) is above 0.
 
     Returns:
         ``area``, ``irregularity``, ``asymmetry``, and ``contrast to noise``: the difference of the
