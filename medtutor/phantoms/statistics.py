@@ -236,9 +236,8 @@ def in_words(real: np.ndarray, made: np.ndarray, distance: float, chance: float)
         parts.append("higher" if above > 0.5 else "lower")
     if not 0.75 <= ratio <= 1.33:
         parts.append("more varied" if ratio > 1 else "less varied")
-    how = " and ".join(parts) or "of another shape"
-    strength = "nearly alike: slightly" if distance <= ALIKE else ""
-    return f"{strength or ('far apart:' if distance > APART else '')} {how}".strip()
+    strength = "nearly alike: slightly" if distance <= ALIKE else "far apart:" * (distance > APART)
+    return f"{strength} {' and '.join(parts) or 'of another shape'}".strip()
 
 
 def reduced(image: np.ndarray, mask: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -267,7 +266,7 @@ def reduced(image: np.ndarray, mask: np.ndarray, side: int) -> tuple[np.ndarray,
 
 def table(rows: list[Mapping[str, float]]) -> pd.DataFrame:
     """Numbers of several images, a row an image."""
-    return pd.DataFrame([dict(row) for row in rows])
+    return pd.DataFrame(list(rows))
 
 
 def _quartiles(values: np.ndarray) -> str:
