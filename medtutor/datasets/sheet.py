@@ -1,4 +1,4 @@
-"""A contact sheet of a data set: some cases with the outlines of their masks, and class counts."""
+"""A contact sheet of a data set: some cases with their masks and boxes, and class counts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ COLOURS = ("#ffb000", "#00a5ff", "#ff5fa2", "#00c896", "#c08bff")
 
 
 def write_sheet(opened: LabelledSet[Any], to: Path, count: int = 12) -> Path:
-    """Write the sheet as PNG and return its path; volumes show the plane with most of the mask."""
+    """Write the sheet as PNG and return its path; volumes show the plane with most of the mask.
+
+    Masks are outlined, each value in its colour. Boxes are those of ``metadata["boxes"]``: anything
+    with ``finding``, ``x``, ``y``, ``width``, ``height`` in pixels of the image.
+    """
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
     names = chosen(opened, count)
     columns = min(4, len(names))
@@ -41,6 +46,10 @@ def write_sheet(opened: LabelledSet[Any], to: Path, count: int = 12) -> Path:
                 inside, [0.5], colors=colour, linewidths=1,
                 extent=(-1, mask.shape[1], -1, mask.shape[0]),
             )  # fmt: skip
+        for box in case.metadata.get("boxes", ()):
+            corner = box.x - 0.5, box.y - 0.5  # a pixel's middle is a whole number here
+            axis.add_patch(Rectangle(corner, box.width, box.height, fill=False, ec=COLOURS[0]))
+            axis.text(*corner, box.finding, color=COLOURS[0], fontsize=6, va="bottom")
         kind = "" if case.label is None else f"\n{opened.classes[case.label]}"
         axis.set_title(f"{name}{kind}", fontsize=7)
     counts = ", ".join(f"{number} {kind}" for kind, number in opened.class_counts().items())

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medtutor.datasets import ChestXray8, DatasetDamaged, facts
 from medtutor.datasets import chestxray8 as module
+from medtutor.datasets.sheet import write_sheet
 
 from .conftest import write_picture
 
@@ -88,6 +90,17 @@ def test_boxes_are_in_pixels_of_the_image(chests):
     assert images.labelled(8, ["00000003_000", "00000001_000"]).labels.tolist() == [0, 1]
     with pytest.raises(ValueError, match="size wants a whole number"):
         images.arrays(0)
+
+
+def test_a_contact_sheet_shows_the_boxes(chests, tmp_path_factory):
+    def box_coloured():
+        path = write_sheet(ChestXray8(chests), tmp_path_factory.mktemp("sheet") / "it.png", 24)
+        pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+        return (np.abs(pixels - (0xFF, 0xB0, 0x00)).max(-1) < 20).sum()
+
+    with_boxes = box_coloured()
+    (chests / "BBox_List_2017.csv").unlink()
+    assert with_boxes > 20 and box_coloured() == 0
 
 
 def test_divisions_go_by_patient(chests):
